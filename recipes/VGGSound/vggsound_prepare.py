@@ -1,0 +1,343 @@
+"""Manifests of VGG-Sound (https://arxiv.org/abs/2004.14368).
+
+Reads the official `vggsound.csv` or two-column lists, and whatever part of
+the audio is there.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import csv
+import hashlib
+import os
+import re
+
+from speechbrain.utils.logger import get_logger
+
+from speechbrain_pib.dataio.manifest import (
+    is_prepared,
+    mark_prepared,
+    read_class_list,
+    report_coverage,
+    write_manifest,
+)
+from speechbrain_pib.dataio.probe import UnreadableAudioError, probe_many
+
+logger = get_logger(__name__)
+
+AUDIO_EXTENSIONS = (".wav", ".flac", ".ogg", ".mp3")
+CLIP_NAME = re.compile(r"([\w-]{11})_(\d{6})")
+SPLITS = ("train", "valid", "test")
+
+
+def prepare_vggsound(
+    data_folder,
+    annotations,
+    class_list,
+    save_folder,
+    *,
+    valid_fraction=0.02,
+    splits=SPLITS,
+):
+    """Writes `train.csv`, `valid.csv` and `test.csv` for VGG-Sound.
+
+    The columns are ID, duration (seconds), wav, label, and event_start and
+    event_stop (seconds) if `data_folder` holds an `events.csv` with columns
+    ID, start, stop. Clips that are missing or cannot be read are left out and
+    listed in `missing.csv`, `coverage.csv` and `coverage.json`. Nothing is
+    done if it was done before with the same arguments, annotations and files.
+
+    Arguments
+    ---------
+    data_folder : str
+        Searched, with all folders in it, for wav, flac, ogg and mp3 files
+        named `<YouTube id>_<start in seconds, 6 digits>`.
+    annotations : list of str
+        CSV files without header: the official one (YouTube id, start seconds,
+        label, split) or two-column lists (`<clip name>.mp4`, label), whose
+        own name says "train" or "test".
+    class_list : str
+        Text file with the class names, one a line.
+    save_folder : str
+        Where the manifests go.
+    valid_fraction : float
+        Share of the training videos that are used for validation instead,
+        chosen by a hash of the YouTube id.
+    splits : list of str
+        Splits to prepare, among "train", "valid" and "test"; annotations of
+        others are ignored.
+
+    Raises
+    ------
+    ValueError
+        If an annotation is malformed, contradicts another one or has a label
+        that is not in the class list, or if a split has no readable clip.
+
+    Example
+    -------
+    >>> prepare_vggsound(
+    ...     "/data/vggsound",
+    ...     ["vggsound.csv"],
+    ...     "vggsound_classes.txt",
+    ...     "results",
+    ... )  # doctest: +SKIP
+    """
+    if not 0 < valid_fraction < 1:
+        raise ValueError(
+            f"valid_fraction must be between 0 and 1, got {valid_fraction}"
+        )
+    if not os.path.isdir(data_folder):
+        raise ValueError(f"data_folder: there is no folder {data_folder}")
+    events_path = os.path.join(data_folder, "events.csv")
+    events = read_events(events_path) if os.path.exists(events_path) else None
+    audio = find_audio(data_folder)
+    options = {
+        "data_folder": os.path.abspath(data_folder),
+        "valid_fraction": valid_fraction,
+        "splits": list(splits),
+        "audio": hashlib.sha256("\n".join(audio.values()).encode()).hexdigest(),
+    }
+    inputs = [*annotations, class_list] + [events_path] * (events is not None)
+    if is_prepared(save_folder, options, inputs):
+        logger.info("Manifests in %s are up to date", save_folder)
+        return
+
+    classes = read_class_list(class_list)
+    clips = read_annotations(annotations, classes, valid_fraction)
+    clips = [clip for clip in clips if clip["split"] in splits]
+    found, missing = match_clips(clips, audio, splits, events)
+    for split in splits:
+        if not found[split]:
+            raise ValueError(_why_empty(split, clips, missing, data_folder))
+        write_manifest(os.path.join(save_folder, f"{split}.csv"), found[split])
+    report_coverage(found, missing, classes, save_folder)
+    mark_prepared(save_folder, options, inputs)
+
+
+def read_annotations(paths, classes, valid_fraction):
+    """Reads annotation files of both forms; a clip in several counts once.
+
+    Arguments
+    ---------
+    paths : list of str
+        See `prepare_vggsound`.
+    classes : list of str
+        The labels that may appear.
+    valid_fraction : float
+        See `prepare_vggsound`.
+
+    Returns
+    -------
+    clips : list of dict
+        With ID, label and split, in order of appearance.
+
+    Raises
+    ------
+    ValueError
+        See `prepare_vggsound`; file and line are named.
+    """
+    known = set(classes)
+    clips, places, repeated = {}, {}, 0
+    for path in paths:
+        if not os.path.isfile(path):
+            raise ValueError(f"annotations: there is no file {path}")
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            for row in filter(None, reader):
+                place = f"{path}, line {reader.line_num}"
+                clip = _read_row(row, path, place)
+                if clip["label"] not in known:
+                    raise ValueError(
+                        f"{place}: the label {clip['label']!r} is not in the "
+                        "class list"
+                    )
+                if _in_validation(clip, valid_fraction):
+                    clip["split"] = "valid"
+                first = clips.setdefault(clip["ID"], clip)
+                if first != clip:
+                    raise ValueError(
+                        f"{place}: {clip} contradicts "
+                        f"{places[clip['ID']]}: {first}"
+                    )
+                repeated += clip["ID"] in places
+                places.setdefault(clip["ID"], place)
+    if repeated:
+        logger.warning("%d repeated annotations count once", repeated)
+    return list(clips.values())
+
+
+def _read_row(row, path, place):
+    """One annotation as a dict with ID, label and split (train or test)."""
+    if len(row) == 4:
+        video, start, label, split = (field.strip() for field in row)
+        name = f"{video}_{start:>06}"
+        if split not in ("train", "test"):
+            raise ValueError(f"{place}: the split {split!r} is not train/test")
+    elif len(row) == 2:
+        name, label = os.path.splitext(row[0].strip())[0], row[1].strip()
+        split = _split_of_list(path)
+    else:
+        raise ValueError(
+            f"{place}: expected 4 columns (YouTube id, start, label, split) or "
+            f"2 (clip, label), got {len(row)}: {row}"
+        )
+    if not CLIP_NAME.fullmatch(name):
+        raise ValueError(
+            f"{place}: {row} does not give an 11-character YouTube id and a "
+            "start in whole seconds; such a file has no header"
+        )
+    return {"ID": name, "label": label, "split": split}
+
+
+def _split_of_list(path):
+    """The split of a two-column list, from its name."""
+    name = os.path.basename(path).lower()
+    splits = [split for split in ("train", "test") if split in name]
+    if len(splits) != 1:
+        raise ValueError(
+            f"{path}: a two-column list must be named for its split, with "
+            "either 'train' or 'test' in the file name"
+        )
+    return splits[0]
+
+
+def _in_validation(clip, valid_fraction):
+    """Whether a training clip's video is one of those for validation."""
+    video = clip["ID"][:11]
+    draw = int(hashlib.sha256(video.encode()).hexdigest()[:8], 16) / 2**32
+    return clip["split"] == "train" and draw < valid_fraction
+
+
+def read_events(path):
+    """Reads where the event of each clip is.
+
+    Arguments
+    ---------
+    path : str
+        CSV file with columns ID, start and stop (seconds).
+
+    Returns
+    -------
+    events : dict
+        ID -> (start, stop) in seconds.
+
+    Example
+    -------
+    >>> path = getfixture("tmpdir") / "events.csv"
+    >>> path.write_text("ID,start,stop\\na,0.5,0.9\\n", encoding="utf-8")
+    >>> read_events(path)
+    {'a': (0.5, 0.9)}
+    """
+    events = {}
+    with open(path, newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        for row in reader:
+            try:
+                start, stop = float(row["start"]), float(row["stop"])
+                events[row["ID"]] = (start, stop)
+            except (KeyError, TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{path}, line {reader.line_num}: expected ID,start,stop "
+                    f"with times in seconds, got {row}"
+                ) from error
+    return events
+
+
+def find_audio(data_folder):
+    """Finds the clips under a folder; links to folders are followed.
+
+    Arguments
+    ---------
+    data_folder : str
+        Where to search.
+
+    Returns
+    -------
+    audio : dict
+        Clip name -> absolute path, sorted. Of several files of one clip the
+        first in the order of `AUDIO_EXTENSIONS` is taken.
+    """
+    audio, visited = {}, set()
+    for folder, folders, files in os.walk(
+        os.path.abspath(data_folder), followlinks=True
+    ):
+        if os.path.realpath(folder) in visited:
+            folders.clear()
+            continue
+        visited.add(os.path.realpath(folder))
+        for file in files:
+            stem, extension = os.path.splitext(file)
+            if extension.lower() in AUDIO_EXTENSIONS:
+                if CLIP_NAME.fullmatch(stem):
+                    path = os.path.join(folder, file)
+                    audio.setdefault(stem, []).append(path)
+    return {stem: min(audio[stem], key=_preference) for stem in sorted(audio)}
+
+
+def _preference(path):
+    """Sorts files by format first."""
+    extension = os.path.splitext(path)[1].lower()
+    return AUDIO_EXTENSIONS.index(extension), path
+
+
+def match_clips(clips, audio, splits, events=None):
+    """Joins annotations and audio files.
+
+    Arguments
+    ---------
+    clips : list of dict
+        From `read_annotations`.
+    audio : dict
+        From `find_audio`.
+    splits : list of str
+        Splits of the result.
+    events : dict
+        From `read_events`.
+
+    Returns
+    -------
+    found : dict
+        Split -> rows of the manifest.
+    missing : list of dict
+        ID, label, split and reason of the clips left out.
+    """
+    here = [clip for clip in clips if clip["ID"] in audio]
+    missing = [
+        {**clip, "reason": "no audio file"}
+        for clip in clips
+        if clip["ID"] not in audio
+    ]
+    found = {split: [] for split in splits}
+    durations = probe_many([audio[clip["ID"]] for clip in here])
+    for clip, duration in zip(here, durations):
+        if isinstance(duration, UnreadableAudioError):
+            missing.append({**clip, "reason": duration})
+            continue
+        row = {
+            "ID": clip["ID"],
+            "duration": duration,
+            "wav": audio[clip["ID"]],
+            "label": clip["label"],
+        }
+        if events is not None:
+            if clip["ID"] not in events:
+                raise ValueError(f"events.csv has no line for {clip['ID']}")
+            row["event_start"], row["event_stop"] = events[clip["ID"]]
+        found[clip["split"]].append(row)
+    return found, missing
+
+
+def _why_empty(split, clips, missing, data_folder):
+    """The message for a split without clips."""
+    expected = sum(clip["split"] == split for clip in clips)
+    if not expected:
+        return (
+            f"the annotations have no {split} clips; add the annotation file "
+            "that has them (for valid: or raise valid_fraction)"
+        )
+    reason = next(m["reason"] for m in missing if m["split"] == split)
+    return (
+        f"none of the {expected} {split} clips can be read from {data_folder} "
+        f"(first reason: {reason}); files must be named like "
+        "AbCdEfGhIjK_000030.wav (or flac, ogg, mp3)"
+    )

@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""Installs speechbrain_pib, a SpeechBrain plugin.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).resolve().parent
+README = ROOT / "README.md"
+
+setup(
+    name="speechbrain-pib",
+    # Read as text: importing the package here would need torch to build it.
+    version=(ROOT / "speechbrain_pib" / "version.txt").read_text().strip(),
+    description="Play It Back audio classification for SpeechBrain",
+    long_description=README.read_text("utf-8") if README.is_file() else "",
+    long_description_content_type="text/markdown",
+    author="The speechbrain_pib developers",
+    license="Apache-2.0",
+    classifiers=[
+        "Programming Language :: Python :: 3",
+        "Topic :: Multimedia :: Sound/Audio :: Analysis",
+    ],
+    packages=find_packages(include=["speechbrain_pib", "speechbrain_pib.*"]),
+    package_data={"speechbrain_pib": ["version.txt"]},
+    python_requires=">=3.10",
+    install_requires=[
+        # torchaudio 2.11, its newest release, is built for CUDA 13.0 and
+        # does not import beside torch 2.15 (CUDA 13.2).
+        "torch>=2.7.1,<2.15",
+        "torchaudio>=2.7.1",
+        "speechbrain>=1.1.2",
+        "hyperpyyaml",
+        "librosa",
+        "h5py",
+        "soundfile",
+        "scikit-learn",
+        "matplotlib",
+    ],
+    extras_require={
+        # ruff is bounded: each minor release may format differently.
+        "test": ["pytest", "ruff>=0.17,<0.18"],
+        "video": ["av"],
+        "logging": ["tensorboard", "wandb"],
+    },
+)

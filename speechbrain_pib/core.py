@@ -1,0 +1,363 @@
+"""PlayItBackBrain: the training and evaluation that all recipes share.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import zlib
+
+import speechbrain as sb
+import torch
+from speechbrain.dataio.dataloader import distributed_loader_specifics
+from speechbrain.dataio.sampler import ReproducibleRandomSampler
+from speechbrain.utils.distributed import ddp_all_reduce
+from speechbrain.utils.logger import get_logger
+
+from speechbrain_pib.lobes.models.controls import (
+    event_frames,
+    loudest_frames,
+    random_segments,
+)
+from speechbrain_pib.utils.metrics import ClipScores, segment_overlap
+from speechbrain_pib.utils.optimizers import weight_decay_groups
+
+logger = get_logger(__name__)
+
+CONTROLS = ("same_hop", "random", "loudest", "event")
+BEST = "top1"
+
+
+class PlayItBackBrain(sb.Brain):
+    """Trains and evaluates a PlayItBack model.
+
+    Batches hold "id", "wavs" [batch, views, samples], "lengths" (relative)
+    [batch, views] and "target" (one-hot or multi-hot) [batch, classes];
+    "event" (start and stop in seconds) [batch, 2] where the truth is known
+    and a clip is heard in one view.
+
+    It expects in modules: "model" (PlayItBack), "augment" (waveforms to
+    waveforms) and "mixing" (waveforms and targets); in hparams: "loss"
+    (PlayItBackLoss), "schedule" (WarmupCosine in epochs), "selection"
+    ("learned", or a control to train and test with), "random_seconds" (width
+    of its random segments), "controls" (selections that take the place of the
+    learned one in the test), "seed" and "train_logger".
+
+    Example
+    -------
+    >>> PlayItBackBrain.__mro__[1].__name__
+    'Brain'
+    """
+
+    def fit(self, epoch_counter, train_set, valid_set=None, **kwargs):
+        """As Brain.fit; without a validation set the last epoch is kept."""
+        self.has_validation = valid_set is not None
+        super().fit(epoch_counter, train_set, valid_set, **kwargs)
+
+    def make_dataloader(self, dataset, stage, **loader_kwargs):
+        """As Brain.make_dataloader, with an order that follows the seed in
+        training and, in evaluation, a share of the clips for each rank."""
+        if stage == sb.Stage.TRAIN:
+            loader_kwargs["sampler"] = ReproducibleRandomSampler(
+                dataset, seed=self.hparams.seed
+            )
+            # Drawing from a generator of its own leaves the default one as a
+            # checkpoint restored it.
+            loader_kwargs["generator"] = torch.Generator()
+        else:
+            loader_kwargs = distributed_loader_specifics(
+                self.distributed_launch, self.rank, dataset, loader_kwargs
+            )
+        loader = super().make_dataloader(dataset, stage, **loader_kwargs)
+        if stage == sb.Stage.TRAIN:
+            if len(loader) == 0:
+                raise ValueError(
+                    f"{len(dataset)} training clips do not fill one batch "
+                    f"of {loader_kwargs['batch_size']} on each process; "
+                    "lower batch_size"
+                )
+            accumulated = len(loader) // self.grad_accumulation_factor
+            self.steps_per_epoch = max(accumulated, 1)
+        return loader
+
+    def init_optimizers(self):
+        """One optimizer with two groups, and its schedule per step."""
+        self.optimizer = self.opt_class(
+            weight_decay_groups(self.modules.model)
+        )
+        self.optimizers_dict = {"opt_class": self.optimizer}
+        self.scheduler = torch.optim.lr_scheduler.LambdaLR(
+            self.optimizer,
+            lambda step: self.hparams.schedule(step / self.steps_per_epoch),
+        )
+        if self.checkpointer is not None:
+            self.checkpointer.add_recoverable("optimizer", self.optimizer)
+            self.checkpointer.add_recoverable("scheduler", self.scheduler)
+
+    def optimizers_step(self):
+        """Clips the gradients of all groups together (Brain: of the first)."""
+        self.scaler.unscale_(self.optimizer)
+        torch.nn.utils.clip_grad_norm_(
+            self.modules.model.parameters(), self.max_grad_norm
+        )
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer_step += 1
+
+    def on_fit_batch_end(self, batch, outputs, loss, should_step):
+        """Advances the learning rate."""
+        if should_step:
+            self.scheduler.step()
+
+    def on_fit_start(self):
+        """As Brain.on_fit_start, passing over half-written checkpoints."""
+        self._compile()
+        self._wrap_distributed()
+        self.init_optimizers()
+        if self.checkpointer is not None:
+            self.checkpointer.recover_if_possible(
+                ckpt_predicate=self._is_whole
+            )
+
+    def on_evaluate_start(self, max_key=None, min_key=None):
+        """Loads the checkpoint to evaluate; there has to be one."""
+        if self.checkpointer is None:
+            return
+        found = self.checkpointer.recover_if_possible(
+            max_key=max_key, min_key=min_key, ckpt_predicate=self._is_whole
+        )
+        if found is None:
+            raise FileNotFoundError(
+                "there is no checkpoint to evaluate in "
+                f"{self.checkpointer.checkpoints_dir}; train first"
+            )
+
+    def _is_whole(self, checkpoint):
+        """False for a folder that a kill left half written."""
+        needed = {
+            name
+            for name in self.checkpointer.recoverables
+            if name != "dataloader-TRAIN"
+            and not self.checkpointer.optional_recoverables.get(name)
+        }
+        missing = needed - set(checkpoint.paramfiles)
+        if missing:
+            logger.warning(
+                f"{checkpoint.path} is passed over, it lacks "
+                + ", ".join(sorted(missing))
+            )
+        return not missing
+
+    def compute_forward(self, batch, stage):
+        """Listens to a batch, every view as a clip of its own.
+
+        Arguments
+        ---------
+        batch : PaddedBatch
+            As described for the class.
+        stage : sb.Stage
+            TRAIN, VALID or TEST.
+
+        Returns
+        -------
+        output : PlayItBackOutput
+            Of [batch * views] clips.
+        targets : torch.Tensor
+            Their targets, soft after mixing [batch * views, classes].
+        """
+        batch = batch.to(self.device)
+        wavs, lengths, targets = self._flatten_views(batch)
+        masks = None
+        if self.hparams.selection != "learned":
+            widths = torch.full_like(
+                wavs[:, 0], self.hparams.random_seconds / self._hop_seconds
+            ).round()
+            masks = self._select(self.hparams.selection, batch, stage, widths)
+        if stage == sb.Stage.TRAIN:
+            wavs = self.modules.augment(wavs)
+            wavs, targets = self.modules.mixing(wavs, targets)
+            # Rolling and mixing move the padding, which is silence anyway.
+            lengths = None
+        return self.modules.model(wavs, lengths, masks), targets
+
+    def _flatten_views(self, batch):
+        """Waveforms, relative lengths and targets of all views."""
+        wavs = batch.wavs.data
+        targets = batch.target.data.float()
+        return (
+            wavs.flatten(0, 1),
+            batch.lengths.data.flatten(),
+            targets.repeat_interleave(wavs.shape[1], dim=0),
+        )
+
+    def compute_objectives(self, predictions, batch, stage):
+        """Computes the loss and, in evaluation, keeps the scores.
+
+        Arguments
+        ---------
+        predictions : tuple
+            What compute_forward returned.
+        batch : PaddedBatch
+            The same batch.
+        stage : sb.Stage
+            TRAIN, VALID or TEST.
+
+        Returns
+        -------
+        loss : torch.Tensor
+        """
+        output, targets = predictions
+        losses = self.hparams.loss(output, targets)
+        self.loss_terms.append({k: v.detach() for k, v in losses.items()})
+        if stage != sb.Stage.TRAIN:
+            self._keep_scores(output, batch, stage)
+        return losses["loss"]
+
+    def _keep_scores(self, output, batch, stage):
+        """Appends the scores of a batch, averaged over the views."""
+        logits = {"fused": output.logits}
+        if stage == sb.Stage.TEST:
+            for index in range(output.pass_logits.shape[1]):
+                logits[f"pass_{index}"] = output.pass_logits[:, index]
+            if output.masks is not None and self.hparams.selection == "learned":
+                logits.update(self._control_logits(output, batch, stage))
+            self.on_test_output(output, batch)
+        views = batch.wavs.data.shape[1]
+        scores = {
+            name: self.hparams.loss.probabilities(values)
+            .unflatten(0, (-1, views))
+            .mean(dim=1)
+            for name, values in logits.items()
+        }
+        self.scores.append(batch.id, batch.target.data, scores)
+        if output.masks is not None and hasattr(batch, "event"):
+            self._keep_overlap(output, batch)
+
+    def _keep_overlap(self, output, batch):
+        """Appends how well each pass found the true event."""
+        overlaps = [
+            segment_overlap(mask, batch.event.data, self._hop_seconds)
+            for mask in output.masks.unbind(1)
+        ]
+        shares = output.masks.float().mean(dim=2)
+        table = torch.cat([torch.stack(overlaps, dim=1), shares], dim=1)
+        self.overlaps.append(batch.id, torch.ones_like(table), {"overlap": table})
+
+    def _control_logits(self, output, batch, stage):
+        """Fused logits of the same model when it replays a control."""
+        wavs, lengths, _ = self._flatten_views(batch)
+        widths = output.masks[:, 0].sum(dim=1)
+        logits = {}
+        for control in self.hparams.controls:
+            if control == "event" and not hasattr(batch, "event"):
+                continue
+            masks = self._select(control, batch, stage, widths, output.log_mel)
+            heard = self.modules.model(wavs, lengths, masks)
+            logits[f"fused_{control}"] = heard.logits
+        return logits
+
+    def _select(self, control, batch, stage, widths, log_mel=None):
+        """Masks of a control [batch * views, replays, T]."""
+        model = self.hparams.model
+        n_frames = model.fbank.n_frames
+        if control == "same_hop":
+            mask = widths.new_zeros(len(widths), n_frames).bool()
+        elif control == "random":
+            places = self._random_places(batch, stage).to(widths.device)
+            mask = random_segments(places, widths, n_frames)
+        elif control == "loudest":
+            mask = loudest_frames(log_mel[:, 0], widths)
+        elif control == "event":
+            mask = event_frames(batch.event.data, n_frames, self._hop_seconds)
+        else:
+            raise ValueError(
+                f"there is no selection {control!r}; choose learned or one of "
+                + ", ".join(CONTROLS)
+            )
+        return mask.unsqueeze(1).expand(-1, model.replays, -1)
+
+    @property
+    def _hop_seconds(self):
+        fbank = self.hparams.model.fbank
+        return fbank.hop_length / fbank.sample_rate
+
+    def _random_places(self, batch, stage):
+        """Uniform in [0, 1): fresh in training, else fixed for each clip."""
+        views = batch.wavs.data.shape[1]
+        if stage == sb.Stage.TRAIN:
+            return torch.rand(len(batch.id) * views)
+        return torch.tensor(
+            [
+                zlib.crc32(f"{clip} {view}".encode()) / 2**32
+                for clip in batch.id
+                for view in range(views)
+            ]
+        )
+
+    def on_test_output(self, output, batch):
+        """Called with each output of the test, for a recipe to draw."""
+
+    def on_stage_start(self, stage, epoch=None):
+        """Prepares the statistics of a stage."""
+        self.loss_terms = []
+        if stage != sb.Stage.TRAIN:
+            self.scores, self.overlaps = ClipScores(), ClipScores()
+
+    def on_stage_end(self, stage, stage_loss, epoch=None):
+        """Logs, and saves the checkpoint of an epoch."""
+        losses = self._mean_losses()
+        if stage == sb.Stage.TRAIN:
+            self.train_losses = losses
+            if not self.has_validation:
+                self._log_epoch(epoch, {})
+                self.checkpointer.save_and_keep_only(
+                    meta={"epoch": epoch}, num_to_keep=1
+                )
+            return
+        metrics = self.scores.gather().summarize("fused")
+        if stage == sb.Stage.VALID:
+            self._log_epoch(epoch, {**losses, **metrics})
+            self.checkpointer.save_and_keep_only(
+                meta={"epoch": epoch, BEST: metrics[BEST]},
+                num_to_keep=1,
+                max_keys=[BEST],
+            )
+        else:
+            self.on_test_end({**losses, **metrics})
+
+    def _log_epoch(self, epoch, valid_stats):
+        """Writes a line of the training log."""
+        self.hparams.train_logger.log_stats(
+            stats_meta={
+                "epoch": epoch,
+                "lr": self.optimizer.param_groups[0]["lr"],
+            },
+            train_stats=self.train_losses,
+            valid_stats=valid_stats or None,
+        )
+
+    def on_test_end(self, stats):
+        """Called with the results of the test.
+
+        Arguments
+        ---------
+        stats : dict
+            Losses and metrics of the fused scores.
+        """
+        self.hparams.train_logger.log_stats(
+            stats_meta={"test of epoch": self.hparams.epoch_counter.current},
+            test_stats=stats,
+        )
+
+    def _mean_losses(self):
+        """Mean of each loss over the stage and over the processes."""
+        if not self.loss_terms:
+            return {}
+        means = {
+            name: torch.stack([terms[name] for terms in self.loss_terms]).mean()
+            for name in self.loss_terms[0]
+        }
+        if self.distributed_launch:
+            for mean in means.values():
+                ddp_all_reduce(mean, torch.distributed.ReduceOp.AVG)
+        return {name: mean.item() for name, mean in means.items()}

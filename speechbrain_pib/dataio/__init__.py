@@ -1,0 +1,1 @@
+"""Reading of audio, manifests and annotations."""

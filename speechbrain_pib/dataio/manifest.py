@@ -1,0 +1,313 @@
+"""Manifests: the CSV lists of clips that recipes train and evaluate on.
+
+Writing them, reporting what is missing, and knowing when there is nothing left
+to do.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import contextlib
+import csv
+import hashlib
+import json
+import os
+import re
+from collections import Counter
+
+from speechbrain.utils.logger import get_logger
+
+logger = get_logger(__name__)
+
+FINGERPRINT_FILE = "prepared.json"
+
+
+@contextlib.contextmanager
+def atomic_writer(path):
+    """Open a text file that appears under its name only when it is complete.
+
+    Arguments
+    ---------
+    path : str
+        The file to write (UTF-8). Its folder is created if needed.
+
+    Yields
+    ------
+    file : file object
+        Opened for writing, newlines untranslated.
+
+    Example
+    -------
+    >>> path = getfixture("tmpdir") / "note.txt"
+    >>> with atomic_writer(path) as file:
+    ...     _ = file.write("whole or not at all")
+    >>> path.read()
+    'whole or not at all'
+    """
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(temporary, "w", newline="", encoding="utf-8") as file:
+            yield file
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(temporary)
+
+
+def _write_table(path, columns, rows):
+    """Writes a CSV file with a header."""
+    with atomic_writer(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def write_manifest(path, rows):
+    """Writes a manifest that `DynamicItemDataset.from_csv` reads.
+
+    Arguments
+    ---------
+    path : str
+        The CSV file to write, atomically.
+    rows : list of dict
+        One dict per clip, all with the same keys, among them "ID". The ID
+        becomes the first column; the others keep the order of the first row.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows, their keys differ, an ID appears twice, or a
+        value holds what SpeechBrain would take for a variable (`$name`).
+
+    Example
+    -------
+    >>> from speechbrain.dataio.dataset import DynamicItemDataset
+    >>> path = getfixture("tmpdir") / "train.csv"
+    >>> write_manifest(path, [{"ID": "a", "duration": 2.5, "label": "dog"}])
+    >>> DynamicItemDataset.from_csv(path).data["a"]
+    {'duration': 2.5, 'label': 'dog'}
+    """
+    if not rows:
+        raise ValueError(f"{path}: a manifest needs at least one clip")
+    columns = ["ID"] + [key for key in rows[0] if key != "ID"]
+    seen = set()
+    for row in rows:
+        if set(row) != set(columns):
+            raise ValueError(
+                f"{path}: the row {row} does not have the columns {columns}"
+            )
+        if row["ID"] in seen:
+            raise ValueError(f"{path}: the ID {row['ID']} appears twice")
+        seen.add(row["ID"])
+        for value in row.values():
+            if re.search(r"\$[\w.]", str(value)):
+                raise ValueError(
+                    f"{path}: SpeechBrain would take the '$' in {value!r} for "
+                    "a variable; rename the file, folder or label"
+                )
+    _write_table(path, columns, [[r[c] for c in columns] for r in rows])
+
+
+def read_class_list(path):
+    """Reads class names, one a line; the line number is the class index.
+
+    Arguments
+    ---------
+    path : str
+        Text file, UTF-8.
+
+    Returns
+    -------
+    classes : list of str
+
+    Raises
+    ------
+    ValueError
+        If the file is empty, has an empty or repeated line, or a name with
+        " => " in it, which SpeechBrain's label encoders cannot store.
+
+    Example
+    -------
+    >>> path = getfixture("tmpdir") / "classes.txt"
+    >>> path.write_text("cat\\ndog\\n", encoding="utf-8")
+    >>> read_class_list(path)
+    ['cat', 'dog']
+    """
+    with open(path, encoding="utf-8") as file:
+        classes = [line.strip() for line in file.read().splitlines()]
+    if not classes:
+        raise ValueError(f"{path} holds no class names")
+    for number, name in enumerate(classes, start=1):
+        if not name:
+            raise ValueError(f"{path}, line {number}: empty class name")
+        if " => " in name:
+            raise ValueError(f"{path}, line {number}: ' => ' in {name!r}")
+        if name in classes[: number - 1]:
+            raise ValueError(f"{path}, line {number}: {name!r} appears twice")
+    return classes
+
+
+def report_coverage(found, missing, classes, save_folder):
+    """Writes which of the annotated clips are there, and which are not.
+
+    `missing.csv` lists the missing clips (ID, label, split, reason),
+    `coverage.csv` counts (split, label, expected, found), `coverage.json`
+    holds per split: expected, found, classes_without_clips and id_sha256,
+    a hash of the sorted ids, which tells whether two results were obtained
+    on the same clips.
+
+    Arguments
+    ---------
+    found : dict
+        Split -> list of manifest rows (dicts with ID and label).
+    missing : list of dict
+        Rows with ID, label, split and reason (str or error).
+    classes : list of str
+        All class names; those without clips are reported.
+    save_folder : str
+        Where the three files go.
+
+    Returns
+    -------
+    coverage : dict
+        What `coverage.json` holds.
+
+    Example
+    -------
+    >>> coverage = report_coverage(
+    ...     {"test": [{"ID": "a", "label": "dog"}]},
+    ...     [{"ID": "b", "label": "cat", "split": "test", "reason": "lost"}],
+    ...     ["cat", "dog"],
+    ...     getfixture("tmpdir"),
+    ... )
+    >>> coverage["test"]["expected"], coverage["test"]["found"]
+    (2, 1)
+    >>> coverage["test"]["classes_without_clips"]
+    ['cat']
+    """
+    coverage, table = {}, []
+    for split, rows in found.items():
+        here = Counter(row["label"] for row in rows)
+        lost = Counter(r["label"] for r in missing if r["split"] == split)
+        for label in classes:
+            expected = here[label] + lost[label]
+            table.append((split, label, expected, here[label]))
+        ids = "\n".join(sorted(row["ID"] for row in rows))
+        coverage[split] = {
+            "expected": len(rows) + lost.total(),
+            "found": len(rows),
+            "classes_without_clips": [c for c in classes if not here[c]],
+            "id_sha256": hashlib.sha256(ids.encode()).hexdigest(),
+        }
+    _write_table(
+        os.path.join(save_folder, "missing.csv"),
+        ("ID", "label", "split", "reason"),
+        [(m["ID"], m["label"], m["split"], m["reason"]) for m in missing],
+    )
+    _write_table(
+        os.path.join(save_folder, "coverage.csv"),
+        ("split", "label", "expected", "found"),
+        table,
+    )
+    with atomic_writer(os.path.join(save_folder, "coverage.json")) as file:
+        json.dump(coverage, file, indent=2)
+    logger.info("Clips found: %s", _summary(coverage))
+    if missing:
+        logger.warning(
+            "%d clips are missing or unreadable and left out; see "
+            "missing.csv and coverage.csv in %s",
+            len(missing),
+            save_folder,
+        )
+    return coverage
+
+
+def _summary(coverage):
+    """One line about all splits."""
+    return "; ".join(
+        f"{split} {part['found']} of {part['expected']}, "
+        f"{len(part['classes_without_clips'])} classes without clips, "
+        f"ids sha256 {part['id_sha256'][:12]}"
+        for split, part in coverage.items()
+    )
+
+
+def _sha256(path):
+    """Hash of a file, or None if it does not exist."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except FileNotFoundError:
+        return None
+
+
+def _describe(options, inputs):
+    """Options, and size and time of the input files, as JSON gives them."""
+    states = {os.path.abspath(path): os.stat(path) for path in inputs}
+    description = {
+        "options": options,
+        "inputs": {p: [s.st_size, s.st_mtime_ns] for p, s in states.items()},
+    }
+    return json.loads(json.dumps(description))
+
+
+def mark_prepared(save_folder, options, inputs=()):
+    """Notes that a preparation is complete; called after its last write.
+
+    Arguments
+    ---------
+    save_folder : str
+        The prepared folder; its CSV files are remembered by their hash.
+    options : dict
+        All that the result depends on; must be fit for JSON.
+    inputs : list of str
+        Annotation files, remembered by size and modification time.
+
+    Example
+    -------
+    >>> folder = getfixture("tmpdir")
+    >>> write_manifest(folder / "train.csv", [{"ID": "a"}])
+    >>> is_prepared(folder, {"fold": 1})
+    False
+    >>> mark_prepared(folder, {"fold": 1})
+    >>> is_prepared(folder, {"fold": 1}), is_prepared(folder, {"fold": 2})
+    (True, False)
+    """
+    names = sorted(n for n in os.listdir(save_folder) if n.endswith(".csv"))
+    fingerprint = _describe(options, inputs)
+    fingerprint["outputs"] = {
+        name: _sha256(os.path.join(save_folder, name)) for name in names
+    }
+    with atomic_writer(os.path.join(save_folder, FINGERPRINT_FILE)) as file:
+        json.dump(fingerprint, file, indent=2)
+
+
+def is_prepared(save_folder, options, inputs=()):
+    """Tells whether `mark_prepared` was called with the same arguments.
+
+    Arguments
+    ---------
+    save_folder : str
+        The folder that may be prepared.
+    options : dict
+        As for `mark_prepared`.
+    inputs : list of str
+        As for `mark_prepared`; a changed file means not prepared.
+
+    Returns
+    -------
+    prepared : bool
+        False also if one of the CSV files written then has changed since.
+    """
+    path = os.path.join(save_folder, FINGERPRINT_FILE)
+    try:
+        with open(path, encoding="utf-8") as file:
+            fingerprint = json.load(file)
+        outputs = fingerprint.pop("outputs")
+    except (FileNotFoundError, KeyError, json.JSONDecodeError):
+        return False
+    return fingerprint == _describe(options, inputs) and all(
+        _sha256(os.path.join(save_folder, name)) == digest
+        for name, digest in outputs.items()
+    )

@@ -1,0 +1,5 @@
+"""Pretrained interfaces.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""

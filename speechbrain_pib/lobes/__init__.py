@@ -1,0 +1,5 @@
+"""Feature extractors and networks.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""

@@ -1,0 +1,150 @@
+"""Log-mel frames of a waveform, centred wherever the listener wants them.
+
+Play It Back (https://arxiv.org/abs/2210.11328) hears a clip at several hop
+lengths. Published code computes one full spectrogram per hop; here a pass
+computes only the frames that it needs, each centred at a given sample.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import torch
+from speechbrain.utils.autocast import fwd_default_precision
+from torchaudio.functional import melscale_fbanks
+
+
+class MultiHopFbank(torch.nn.Module):
+    """Log-mel filterbank whose frames are centred at given sample positions.
+
+    On a uniform grid the values are those of
+    ``log(librosa.filters.mel(htk=True, norm=None) @ abs(librosa.stft) + 1e-6)``
+    with zero padding. A position that is not a whole number of samples is
+    rounded to the nearest one, so that fractional hops never drift. Positions
+    outside the waveform hear silence. Always computed in float32.
+
+    Arguments
+    ---------
+    hop_length : int
+        Distance of two frames of the first pass, in samples.
+    n_frames : int
+        Frames per pass.
+    sample_rate : int
+        Sampling rate of the waveforms in Hz.
+    n_mels : int
+        Number of mel bands.
+    n_fft : int
+        Size of the Fourier transform in samples.
+    win_length : int
+        Length of the periodic Hann window in samples, the same at every hop.
+    f_min : float
+        Lower edge of the first band in Hz.
+    f_max : float
+        Upper edge of the last band in Hz (default: half the sampling rate).
+    log_offset : float
+        Added to the magnitudes before the natural logarithm.
+
+    Example
+    -------
+    >>> fbank = MultiHopFbank(hop_length=200, n_frames=400)
+    >>> wavs = torch.randn(2, fbank.n_samples)
+    >>> fbank(wavs).shape
+    torch.Size([2, 400, 128])
+    >>> fbank(wavs, fbank.uniform_centres(3)).shape
+    torch.Size([2, 1200, 128])
+    """
+
+    def __init__(
+        self,
+        hop_length,
+        n_frames=400,
+        *,
+        sample_rate=16000,
+        n_mels=128,
+        n_fft=2048,
+        win_length=320,
+        f_min=0.0,
+        f_max=None,
+        log_offset=1e-6,
+    ):
+        super().__init__()
+        if win_length > n_fft:
+            raise ValueError(
+                f"win_length {win_length} is longer than n_fft {n_fft}"
+            )
+        self.hop_length = hop_length
+        self.n_frames = n_frames
+        self.sample_rate = sample_rate
+        self.n_mels = n_mels
+        self.n_fft = n_fft
+        self.win_length = win_length
+        self.log_offset = log_offset
+        filters = melscale_fbanks(
+            n_fft // 2 + 1,
+            f_min,
+            sample_rate / 2 if f_max is None else f_max,
+            n_mels,
+            sample_rate,
+            norm=None,
+            mel_scale="htk",
+        )
+        window = torch.hann_window(win_length)
+        self.register_buffer("filters", filters, persistent=False)
+        self.register_buffer("window", window, persistent=False)
+
+    @property
+    def n_samples(self):
+        """Samples of a crop that the first pass covers: frames times hop."""
+        return self.n_frames * self.hop_length
+
+    def uniform_centres(self, refinement=1):
+        """Frame centres of the uniform grid, finer by a whole factor.
+
+        Arguments
+        ---------
+        refinement : int
+            1 for the grid of the first pass, k + 1 for that of replay k.
+
+        Returns
+        -------
+        centres : torch.Tensor
+            Positions in samples [n_frames * refinement].
+        """
+        frames = torch.arange(
+            self.n_frames * refinement,
+            device=self.window.device,
+            dtype=torch.float32,
+        )
+        return frames * self.hop_length / refinement
+
+    @fwd_default_precision(cast_inputs=torch.float32)
+    def forward(self, wavs, centres=None):
+        """Computes the log-mel frames at the given positions.
+
+        Arguments
+        ---------
+        wavs : torch.Tensor
+            Waveforms [batch, samples].
+        centres : torch.Tensor
+            Frame centres in samples, [batch, frames] or [frames] for all
+            clips alike (default: the uniform grid of the first pass).
+
+        Returns
+        -------
+        log_mel : torch.Tensor
+            Natural logarithm of mel magnitudes [batch, frames, n_mels].
+        """
+        if centres is None:
+            centres = self.uniform_centres()
+        frames = self._frames(wavs, centres.expand(wavs.shape[0], -1))
+        spectrum = torch.fft.rfft(frames * self.window, n=self.n_fft)
+        return torch.log(spectrum.abs() @ self.filters + self.log_offset)
+
+    def _frames(self, wavs, centres):
+        """Cuts [batch, frames, win_length] samples around the centres."""
+        left = self.win_length // 2
+        padded = torch.nn.functional.pad(wavs, (self.win_length,) * 2)
+        starts = torch.floor(centres + 0.5).long() - left + self.win_length
+        starts = starts.clamp(0, padded.shape[1] - self.win_length)
+        offsets = torch.arange(self.win_length, device=wavs.device)
+        samples = (starts.unsqueeze(-1) + offsets).flatten(1)
+        return padded.gather(1, samples).unflatten(1, (-1, self.win_length))

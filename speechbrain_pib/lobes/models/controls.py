@@ -1,0 +1,89 @@
+"""Selections to compare the learned one with, at the same cost.
+
+A replay must beat these to have been worth learning: the same hop again, a
+random segment as long as the learned selection, the loudest frames, the true
+event where it is known.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import torch
+
+
+def random_segments(places, widths, n_frames):
+    """One segment per clip at a given place.
+
+    Arguments
+    ---------
+    places : torch.Tensor
+        Where the segment lies, from 0 at the start to 1 at the end [batch].
+    widths : torch.Tensor
+        Width of each segment in base frames [batch].
+    n_frames : int
+        Base frames of a clip.
+
+    Returns
+    -------
+    mask : torch.Tensor
+        Boolean [batch, n_frames].
+
+    Example
+    -------
+    >>> random_segments(torch.tensor([1.0]), torch.tensor([2]), 4)
+    tensor([[False, False,  True,  True]])
+    """
+    starts = (places * (n_frames - widths)).round().unsqueeze(1)
+    frames = torch.arange(n_frames, device=places.device)
+    return (frames >= starts) & (frames < starts + widths.unsqueeze(1))
+
+
+def loudest_frames(log_mel, widths):
+    """The frames of most magnitude, as many as asked for.
+
+    Arguments
+    ---------
+    log_mel : torch.Tensor
+        First pass [batch, n_frames, n_mels].
+    widths : torch.Tensor
+        Number of frames to select in each clip [batch].
+
+    Returns
+    -------
+    mask : torch.Tensor
+        Boolean [batch, n_frames].
+
+    Example
+    -------
+    >>> log_mel = torch.tensor([[[0.0], [3.0], [1.0]]])
+    >>> loudest_frames(log_mel, torch.tensor([2]))
+    tensor([[False,  True,  True]])
+    """
+    order = log_mel.logsumexp(dim=-1).argsort(dim=1, descending=True)
+    return order.argsort(dim=1) < widths.unsqueeze(1)
+
+
+def event_frames(events, n_frames, hop_seconds):
+    """The base frames inside the true event.
+
+    Arguments
+    ---------
+    events : torch.Tensor
+        Start and stop of the event in seconds [batch, 2].
+    n_frames : int
+        Base frames of a clip.
+    hop_seconds : float
+        Hop of the first pass in seconds.
+
+    Returns
+    -------
+    mask : torch.Tensor
+        Boolean [batch, n_frames].
+
+    Example
+    -------
+    >>> event_frames(torch.tensor([[0.1, 0.3]]), 4, 0.1)
+    tensor([[False,  True,  True, False]])
+    """
+    times = torch.arange(n_frames, device=events.device) * hop_seconds
+    return (times >= events[:, :1]) & (times < events[:, 1:])

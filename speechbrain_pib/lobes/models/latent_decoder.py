@@ -1,0 +1,350 @@
+"""Latent decoder: a few latent vectors read every pass in turn and classify.
+
+The decoder of Play It Back (https://arxiv.org/abs/2210.11328), a Perceiver
+(https://arxiv.org/abs/2103.03206) with one level per pass.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import math
+
+import torch
+from torch.nn.functional import gelu, scaled_dot_product_attention
+
+
+def fourier_positions(positions, num_bands, max_frequency):
+    """Fourier features of positions in [-1, 1].
+
+    Arguments
+    ---------
+    positions : torch.Tensor
+        [...].
+    num_bands : int
+        Number of frequencies, spaced linearly from 1 to half the maximum.
+    max_frequency : float
+        Highest frequency that the sampling of the positions holds.
+
+    Returns
+    -------
+    features : torch.Tensor
+        Sines, cosines and the position itself [..., 2 * num_bands + 1].
+
+    Example
+    -------
+    >>> fourier_positions(torch.zeros(3), 2, 10.0)[0]
+    tensor([0., 0., 1., 1., 0.])
+    """
+    frequencies = torch.linspace(
+        1.0, max_frequency / 2, num_bands, device=positions.device
+    )
+    angles = positions.unsqueeze(-1) * frequencies * math.pi
+    return torch.cat(
+        [angles.sin(), angles.cos(), positions.unsqueeze(-1)], dim=-1
+    )
+
+
+class LatentAttention(torch.nn.Module):
+    """Residual pre-norm attention of latents to a context or to themselves.
+
+    Arguments
+    ---------
+    latent_size : int
+        Features of a latent.
+    num_heads : int
+        Attention heads.
+    head_size : int
+        Features of a head.
+    context_size : int
+        Features of the context (default: attend to the latents themselves).
+
+    Example
+    -------
+    >>> attention = LatentAttention(32, 2, 16, context_size=90)
+    >>> attention(torch.randn(1, 12, 32), torch.randn(1, 52, 90)).shape
+    torch.Size([1, 12, 32])
+    """
+
+    def __init__(self, latent_size, num_heads, head_size, context_size=None):
+        super().__init__()
+        inner_size = num_heads * head_size
+        self.num_heads = num_heads
+        self.norm = torch.nn.LayerNorm(latent_size)
+        self.norm_context = None
+        if context_size is not None:
+            self.norm_context = torch.nn.LayerNorm(context_size)
+        self.to_q = torch.nn.Linear(latent_size, inner_size, bias=False)
+        self.to_kv = torch.nn.Linear(
+            context_size or latent_size, 2 * inner_size, bias=False
+        )
+        self.to_out = torch.nn.Linear(inner_size, latent_size)
+
+    def forward(self, latents, context=None):
+        """Attends and adds.
+
+        Arguments
+        ---------
+        latents : torch.Tensor
+            [batch, latents, latent_size].
+        context : torch.Tensor
+            [batch, tokens, context_size].
+
+        Returns
+        -------
+        latents : torch.Tensor
+            The same shape.
+        """
+        normed = self.norm(latents)
+        context = normed if context is None else self.norm_context(context)
+        query = self._split_heads(self.to_q(normed))
+        key, value = self.to_kv(context).chunk(2, dim=-1)
+        attended = scaled_dot_product_attention(
+            query, self._split_heads(key), self._split_heads(value)
+        )
+        return latents + self.to_out(attended.transpose(1, 2).flatten(2))
+
+    def _split_heads(self, x):
+        return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+
+
+class GatedFeedForward(torch.nn.Module):
+    """Residual pre-norm feed-forward network with a gated GELU
+    (https://arxiv.org/abs/2002.05202).
+
+    Arguments
+    ---------
+    latent_size : int
+        Features of a latent; the hidden layer has four times as many.
+
+    Example
+    -------
+    >>> GatedFeedForward(32)(torch.randn(1, 12, 32)).shape
+    torch.Size([1, 12, 32])
+    """
+
+    def __init__(self, latent_size):
+        super().__init__()
+        self.norm = torch.nn.LayerNorm(latent_size)
+        self.expand = torch.nn.Linear(latent_size, 8 * latent_size)
+        self.contract = torch.nn.Linear(4 * latent_size, latent_size)
+
+    def forward(self, latents):
+        """Transforms and adds.
+
+        Arguments
+        ---------
+        latents : torch.Tensor
+            [batch, latents, latent_size].
+
+        Returns
+        -------
+        latents : torch.Tensor
+            The same shape.
+        """
+        hidden, gate = self.expand(self.norm(latents)).chunk(2, dim=-1)
+        return latents + self.contract(hidden * gelu(gate))
+
+
+class DecoderLevel(torch.nn.Module):
+    """Reads one pass: cross-attention, then self-attention of the latents.
+
+    Arguments
+    ---------
+    latent_size : int
+        Features of a latent.
+    context_size : int
+        Features of a token of the pass, position included.
+    cross_heads : int
+        Heads of the cross-attention.
+    latent_heads : int
+        Heads of the self-attention.
+    head_size : int
+        Features of a head.
+    self_blocks : int
+        Number of self-attention blocks.
+
+    Example
+    -------
+    >>> level = DecoderLevel(32, 90, 1, 2, 16, 3)
+    >>> level(torch.randn(1, 12, 32), torch.randn(1, 52, 90)).shape
+    torch.Size([1, 12, 32])
+    """
+
+    def __init__(
+        self,
+        latent_size,
+        context_size,
+        cross_heads,
+        latent_heads,
+        head_size,
+        self_blocks,
+    ):
+        super().__init__()
+        self.cross_attention = LatentAttention(
+            latent_size, cross_heads, head_size, context_size
+        )
+        self.cross_feed_forward = GatedFeedForward(latent_size)
+        self.self_blocks = torch.nn.Sequential()
+        for _ in range(self_blocks):
+            self.self_blocks.append(
+                LatentAttention(latent_size, latent_heads, head_size)
+            )
+            self.self_blocks.append(GatedFeedForward(latent_size))
+
+    def forward(self, latents, tokens):
+        """Updates the latents with a pass.
+
+        Arguments
+        ---------
+        latents : torch.Tensor
+            [batch, latents, latent_size].
+        tokens : torch.Tensor
+            [batch, tokens, context_size].
+
+        Returns
+        -------
+        latents : torch.Tensor
+            The same shape.
+        """
+        latents = self.cross_attention(latents, tokens)
+        return self.self_blocks(self.cross_feed_forward(latents))
+
+
+class LatentDecoder(torch.nn.Module):
+    """Classifies a sequence of passes through latents carried over them.
+
+    Departure from the published code: the time position of a token is the
+    original time that it shows, not its place in the replay; both agree on
+    the uniform grid.
+
+    Arguments
+    ---------
+    input_size : int
+        Features of the grids.
+    num_classes : int
+        Number of classes.
+    num_passes : int
+        Number of passes, replays + 1.
+    num_latents : int
+        Number of latents.
+    latent_size : int
+        Features of a latent.
+    cross_heads : int
+        Heads of the attention to a pass.
+    latent_heads : int
+        Heads of the attention among latents.
+    head_size : int
+        Features of a head.
+    self_blocks : int
+        Self-attention blocks per pass.
+    num_bands : int
+        Frequencies of the Fourier positions.
+    max_frequency : float
+        Highest frequency of the Fourier positions.
+    dropout : float
+        Dropout before the last layer.
+
+    Example
+    -------
+    >>> decoder = LatentDecoder(
+    ...     64,
+    ...     10,
+    ...     num_passes=2,
+    ...     num_latents=8,
+    ...     latent_size=32,
+    ...     latent_heads=2,
+    ...     head_size=16,
+    ... )
+    >>> logits, pass_logits = decoder(torch.randn(3, 2, 13, 4, 64))
+    >>> logits.shape, pass_logits.shape
+    (torch.Size([3, 10]), torch.Size([3, 2, 10]))
+    """
+
+    def __init__(
+        self,
+        input_size,
+        num_classes,
+        num_passes,
+        *,
+        num_latents=256,
+        latent_size=512,
+        cross_heads=1,
+        latent_heads=8,
+        head_size=64,
+        self_blocks=3,
+        num_bands=6,
+        max_frequency=10.0,
+        dropout=0.1,
+    ):
+        super().__init__()
+        self.num_bands = num_bands
+        self.max_frequency = max_frequency
+        self.latents = torch.nn.Parameter(torch.empty(num_latents, latent_size))
+        torch.nn.init.trunc_normal_(self.latents, std=0.02)
+        context_size = input_size + 2 * (2 * num_bands + 1)
+        self.levels = torch.nn.ModuleList(
+            DecoderLevel(
+                latent_size,
+                context_size,
+                cross_heads,
+                latent_heads,
+                head_size,
+                self_blocks,
+            )
+            for _ in range(num_passes)
+        )
+        self.norm = torch.nn.LayerNorm(latent_size)
+        self.fusion = torch.nn.Conv1d(
+            latent_size, latent_size, num_passes, bias=False
+        )
+        self.dropout = torch.nn.Dropout(dropout)
+        self.classifier = torch.nn.Linear(latent_size, num_classes)
+
+    def forward(self, grids, time_positions=None):
+        """Reads all passes and classifies.
+
+        Arguments
+        ---------
+        grids : torch.Tensor
+            Features of the passes [batch, passes, time, frequency, input_size].
+        time_positions : torch.Tensor
+            Original time of each time step, -1 at the first and 1 at the last
+            of the uniform grid [batch, passes, time] (default: that grid).
+
+        Returns
+        -------
+        logits : torch.Tensor
+            All passes fused [batch, num_classes].
+        pass_logits : torch.Tensor
+            After each pass [batch, passes, num_classes].
+        """
+        if grids.shape[1] != len(self.levels):
+            raise ValueError(
+                f"LatentDecoder was built for {len(self.levels)} passes, "
+                f"and was given {grids.shape[1]}"
+            )
+        tokens = self._tokens(grids, time_positions)
+        latents = self.latents.expand(grids.shape[0], -1, -1)
+        pooled = []
+        for level, pass_tokens in zip(self.levels, tokens.unbind(1)):
+            latents = level(latents, pass_tokens)
+            pooled.append(self.norm(latents.mean(dim=1)))
+        pooled = torch.stack(pooled, dim=1)
+        fused = self.fusion(pooled.transpose(1, 2)).squeeze(-1).relu()
+        return self.classifier(self.dropout(fused)), self.classifier(pooled)
+
+    def _tokens(self, grids, time_positions):
+        """Appends positions: [batch, passes, tokens, context_size]."""
+        time, frequency = grids.shape[2:4]
+        if time_positions is None:
+            time_positions = torch.linspace(-1, 1, time, device=grids.device)
+        frequency_positions = torch.linspace(
+            -1, 1, frequency, device=grids.device
+        )
+        positions = [
+            fourier_positions(axis, self.num_bands, self.max_frequency).expand(
+                *grids.shape[:-1], -1
+            )
+            for axis in (time_positions.unsqueeze(-1), frequency_positions)
+        ]
+        return torch.cat([grids, *positions], dim=-1).flatten(2, 3)

@@ -1,0 +1,218 @@
+"""The time map of a replay: which moments of the clip each frame shows.
+
+A pass has T frames. The clip is divided into T cells, the *base frames*: cell
+i is [i, i + 1) on the axis of positions, its sample is i times the hop. A
+replay gives the cells a density, more where they were selected, and spreads
+its T frames accordingly (inverse of the cumulative density). Frames of all
+passes thus cost the same, and hops need not be whole numbers of samples.
+
+The published code (https://arxiv.org/abs/2210.11328) pastes spectrograms of
+two hops together instead, reads wrong times from the second replay on, and
+loops over clips and frames on the host.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import torch
+
+
+def replay_density(mask, refinement):
+    """Density of a replay: dense inside the selection, 1 elsewhere.
+
+    Arguments
+    ---------
+    mask : torch.Tensor
+        Boolean selection of base frames [batch, T].
+    refinement : int
+        Density inside the selection; k + 1 for replay k.
+
+    Returns
+    -------
+    density : torch.Tensor
+        Frames per base frame, up to a common factor [batch, T].
+
+    Example
+    -------
+    >>> replay_density(torch.tensor([[False, True]]), 2)
+    tensor([[1., 2.]])
+    """
+    return 1.0 + (refinement - 1) * mask.float()
+
+
+def frame_positions(density):
+    """Positions of a pass's frames on the original time axis.
+
+    Output frame j stands where the cumulative density reaches (j + 1/2) / T of
+    its total. Constant density gives the uniform grid j + 1/2.
+
+    Arguments
+    ---------
+    density : torch.Tensor
+        Positive density of the base frames [batch, T].
+
+    Returns
+    -------
+    positions : torch.Tensor
+        Positions in units of base frames [batch, T], increasing.
+
+    Example
+    -------
+    >>> frame_positions(torch.tensor([[1.0, 2.0, 1.0]]))
+    tensor([[0.6667, 1.5000, 2.3333]])
+    """
+    n_frames = density.shape[1]
+    total = density.sum(dim=1, keepdim=True)
+    cumulated = density.cumsum(dim=1)
+    frames = torch.arange(n_frames, device=density.device) + 0.5
+    targets = frames / n_frames * total
+    cells = torch.searchsorted(cumulated, targets, right=True)
+    cells = cells.clamp(max=n_frames - 1)
+    inside = density.gather(1, cells)
+    before = cumulated.gather(1, cells) - inside
+    return cells + (targets - before) / inside
+
+
+def to_base_frames(mask, density):
+    """Takes a mask over the frames of a pass back to original time.
+
+    A base frame is selected if the frame of the pass that shows its middle is.
+
+    Arguments
+    ---------
+    mask : torch.Tensor
+        Boolean mask over the frames of a pass [batch, T].
+    density : torch.Tensor
+        Density of that pass [batch, T].
+
+    Returns
+    -------
+    mask : torch.Tensor
+        Boolean mask over base frames [batch, T].
+
+    Example
+    -------
+    >>> uniform = torch.ones(1, 3)
+    >>> to_base_frames(torch.tensor([[True, False, False]]), uniform)
+    tensor([[ True, False, False]])
+    """
+    n_frames = density.shape[1]
+    middles = density.cumsum(dim=1) - density / 2
+    frames = middles / density.sum(dim=1, keepdim=True) * n_frames
+    return mask.gather(1, frames.long().clamp(0, n_frames - 1))
+
+
+def positions_at(positions, frames):
+    """Positions of a pass at frame indices between its frames.
+
+    Arguments
+    ---------
+    positions : torch.Tensor
+        Positions of the frames [batch, T].
+    frames : torch.Tensor
+        Frame indices, whole or not [n].
+
+    Returns
+    -------
+    positions : torch.Tensor
+        Linear interpolation [batch, n]; constant beyond both ends.
+
+    Example
+    -------
+    >>> positions_at(torch.tensor([[0.5, 2.5]]), torch.tensor([0.0, 0.25]))
+    tensor([[0.5000, 1.0000]])
+    """
+    frames = frames.clamp(0, positions.shape[1] - 1)
+    left, right = frames.floor().long(), frames.ceil().long()
+    return torch.lerp(positions[:, left], positions[:, right], frames - left)
+
+
+def upsample_salience(salience, frames, n_frames):
+    """Linear interpolation of a salience from time steps to every frame.
+
+    Arguments
+    ---------
+    salience : torch.Tensor
+        Salience of the time steps [batch, steps].
+    frames : torch.Tensor
+        Increasing frame indices at the centres of the time steps [steps].
+    n_frames : int
+        Number of frames.
+
+    Returns
+    -------
+    salience : torch.Tensor
+        [batch, n_frames]; constant beyond the first and the last step.
+
+    Example
+    -------
+    >>> upsample_salience(
+    ...     torch.tensor([[1.0, 5.0]]), torch.tensor([0.0, 2.0]), 4
+    ... )
+    tensor([[1., 3., 5., 5.]])
+    """
+    if len(frames) == 1:
+        return salience.expand(-1, n_frames)
+    targets = torch.arange(n_frames, device=frames.device, dtype=frames.dtype)
+    right = torch.searchsorted(frames, targets, right=True)
+    right = right.clamp(1, len(frames) - 1)
+    start, stop = frames[right - 1], frames[right]
+    share = ((targets - start) / (stop - start)).clamp(0, 1)
+    return torch.lerp(salience[:, right - 1], salience[:, right], share)
+
+
+def salient_frames(salience, valid):
+    """Frames whose salience is above the mean of their clip.
+
+    Arguments
+    ---------
+    salience : torch.Tensor
+        [batch, T].
+    valid : torch.Tensor
+        Boolean [batch, T], False where a frame shows padding.
+
+    Returns
+    -------
+    mask : torch.Tensor
+        Boolean [batch, T].
+
+    Example
+    -------
+    >>> salient_frames(torch.tensor([[0.0, 1.0]]), torch.ones(1, 2).bool())
+    tensor([[False,  True]])
+    """
+    count = valid.sum(dim=1, keepdim=True).clamp(min=1)
+    mean = (salience * valid).sum(dim=1, keepdim=True) / count
+    # A constant salience must not select by its rounding noise.
+    return (salience > mean + 1e-6) & valid
+
+
+def mask_to_segments(mask, frame_seconds):
+    """Runs of a mask over base frames as segments of the original clip.
+
+    Base frame i stands for the time within half a hop of its centre.
+
+    Arguments
+    ---------
+    mask : torch.Tensor
+        Boolean mask of one clip [T].
+    frame_seconds : float
+        Hop of the first pass in seconds.
+
+    Returns
+    -------
+    segments : list
+        (start, stop) in seconds, in order of time.
+
+    Example
+    -------
+    >>> mask_to_segments(torch.tensor([False, True, True, False]), 0.01)
+    [(0.005, 0.025)]
+    """
+    edges = torch.nn.functional.pad(mask.int().cpu(), (1, 1)).diff()
+    starts = (edges == 1).nonzero().squeeze(1).tolist()
+    stops = (edges == -1).nonzero().squeeze(1).tolist()
+    return [
+        (max(a - 0.5, 0.0) * frame_seconds, (b - 0.5) * frame_seconds)
+        for a, b in zip(starts, stops)
+    ]

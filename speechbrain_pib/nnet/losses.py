@@ -1,0 +1,170 @@
+"""Training losses of Play It Back (https://arxiv.org/abs/2210.11328).
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import torch
+from torch.nn.functional import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+)
+
+
+def ranking_loss(probabilities, margin=0.05):
+    """Hinge that wants foregrounds to tell more than backgrounds, and replays
+    not less than the passes before them.
+
+    The published loss takes absolute differences, hence cannot rank. What a
+    pass knew before the replay is a constant here: the replay has to improve,
+    not the listening before it to get worse.
+
+    Arguments
+    ---------
+    probabilities : torch.Tensor
+        Of the true class from the foreground and the background of each pass
+        [batch, passes, 2].
+    margin : float
+        By how much the order has to hold.
+
+    Returns
+    -------
+    loss : torch.Tensor
+        Mean over the batch of the sum over passes, 0 when all orders hold.
+
+    Example
+    -------
+    >>> ranking_loss(torch.tensor([[[0.6, 0.1], [0.9, 0.1]]]))
+    tensor(0.)
+    >>> ranking_loss(torch.tensor([[[0.9, 0.1], [0.6, 0.1]]]))
+    tensor(0.3500)
+    """
+    foreground, background = probabilities.unbind(-1)
+    against_background = margin - (foreground - background)
+    against_before = margin - (foreground[:, 1:] - foreground[:, :-1].detach())
+    losses = torch.cat([against_background, against_before], dim=1).relu()
+    return losses.sum(dim=1).mean()
+
+
+class PlayItBackLoss(torch.nn.Module):
+    """Sum of the losses on a PlayItBackOutput.
+
+    fused + pass_weight * sum over passes
+    + selector_weight * sum over passes of (foreground + background)
+    + ranking_weight * ranking.
+
+    The foreground of each pass has to classify; the background has to be
+    uninformative (the uniform distribution is its target; for multi-label
+    targets nothing but the ranking holds it back). Without a selector only
+    the first two terms exist, without replays and decoder only the first.
+
+    Arguments
+    ---------
+    multi_label : bool
+        Binary cross-entropy of independent classes instead of cross-entropy.
+    pass_weight : float
+        Weight of the single passes.
+    selector_weight : float
+        Weight of foreground and background.
+    ranking_weight : float
+        Weight of the ranking loss.
+    margin : float
+        Margin of the ranking loss.
+
+    Example
+    -------
+    >>> from speechbrain_pib.lobes.models.playitback import PlayItBackOutput
+    >>> output = PlayItBackOutput(torch.zeros(2, 4), torch.zeros(2, 1, 4))
+    >>> losses = PlayItBackLoss()(output, torch.eye(4)[:2])
+    >>> losses["loss"]
+    tensor(1.5249)
+    """
+
+    def __init__(
+        self,
+        multi_label=False,
+        pass_weight=0.1,
+        selector_weight=0.1,
+        ranking_weight=0.1,
+        margin=0.05,
+    ):
+        super().__init__()
+        self.multi_label = multi_label
+        self.pass_weight = pass_weight
+        self.selector_weight = selector_weight
+        self.ranking_weight = ranking_weight
+        self.margin = margin
+
+    def forward(self, output, targets):
+        """Computes the loss and its terms.
+
+        Arguments
+        ---------
+        output : PlayItBackOutput
+            What the model heard.
+        targets : torch.Tensor
+            One-hot, soft or multi-hot targets [batch, num_classes].
+
+        Returns
+        -------
+        losses : dict
+            "loss", the weighted sum, and its unweighted terms: "fused",
+            "passes", and with a selector "foreground", "background",
+            "ranking".
+        """
+        losses = {
+            "fused": self._classification(output.logits, targets),
+            "passes": self._over_passes(output.pass_logits, targets),
+        }
+        total = losses["fused"] + self.pass_weight * losses["passes"]
+        if output.foreground_logits is not None:
+            losses.update(self._selection(output, targets))
+            selection = losses["foreground"] + losses["background"]
+            total = total + self.selector_weight * selection
+            total = total + self.ranking_weight * losses["ranking"]
+        return {"loss": total, **losses}
+
+    def probabilities(self, logits):
+        """Probabilities of the classes, as the loss understands logits.
+
+        Arguments
+        ---------
+        logits : torch.Tensor
+            [..., num_classes].
+
+        Returns
+        -------
+        probabilities : torch.Tensor
+            The same shape, in float32.
+        """
+        logits = logits.float()
+        return logits.sigmoid() if self.multi_label else logits.softmax(dim=-1)
+
+    def _classification(self, logits, targets):
+        """Loss of logits [batch, num_classes], in float32."""
+        if self.multi_label:
+            return binary_cross_entropy_with_logits(logits.float(), targets)
+        return cross_entropy(logits.float(), targets)
+
+    def _over_passes(self, logits, targets):
+        """Sum over passes of the loss of logits [batch, passes, classes]."""
+        passes = logits.shape[1]
+        targets = targets.unsqueeze(1).expand(-1, passes, -1).flatten(0, 1)
+        return passes * self._classification(logits.flatten(0, 1), targets)
+
+    def _selection(self, output, targets):
+        """What the selector learns from."""
+        background = output.background_logits.float()
+        both = torch.stack([output.foreground_logits.float(), background], 2)
+        if self.multi_label:
+            uninformative = background.new_zeros(())
+        else:
+            uniform = torch.full_like(targets, 1.0 / targets.shape[-1])
+            uninformative = self._over_passes(background, uniform)
+        labels = targets / targets.sum(-1, keepdim=True).clamp(min=1e-8)
+        true_class = (self.probabilities(both) * labels[:, None, None]).sum(dim=-1)
+        return {
+            "foreground": self._over_passes(output.foreground_logits, targets),
+            "background": uninformative,
+            "ranking": ranking_loss(true_class, self.margin),
+        }

@@ -1,0 +1,241 @@
+"""Weights of other implementations, renamed to ours.
+
+Official MViTv2 checkpoints (trained on ImageNet) and checkpoints of the
+published Play It Back code become state dictionaries of ``MViTv2`` and
+``LatentDecoder``. Files are read as data, never unpickled as code.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import re
+
+import torch
+from speechbrain.utils.logger import get_logger
+
+logger = get_logger(__name__)
+
+BACKBONE_NAMES = (
+    (r"^patch_embed\.proj\.", "patch_embed."),
+    (r"\.mlp\.fc1\.", ".mlp.0."),
+    (r"\.mlp\.fc2\.", ".mlp.2."),
+    (r"^head\.projection\.", "head."),
+)
+
+DECODER_NAMES = (
+    (r"^layers\.(\d+)\.0\.", r"levels.\1.cross_attention."),
+    (r"^layers\.(\d+)\.1\.", r"levels.\1.cross_feed_forward."),
+    (r"\.to_out\.0\.", ".to_out."),
+    (r"\.fn\.net\.0\.", ".expand."),
+    (r"\.fn\.net\.3\.", ".contract."),
+    (r"\.fn\.", "."),
+    (r"^reduce\.2\.", "norm."),
+    (r"^fusion\.2\.", "fusion."),
+    (r"^fc\.", "classifier."),
+)
+
+
+def rename(state, names):
+    """Renames the entries of a state dictionary.
+
+    Arguments
+    ---------
+    state : dict
+        Name to tensor.
+    names : tuple
+        Pairs of regular expression and replacement, applied in order.
+
+    Returns
+    -------
+    state : dict
+
+    Example
+    -------
+    >>> rename({"head.projection.bias": 1}, BACKBONE_NAMES)
+    {'head.bias': 1}
+    """
+    renamed = {}
+    for name, value in state.items():
+        for pattern, replacement in names:
+            name = re.sub(pattern, replacement, name)
+        renamed[name] = value
+    return renamed
+
+
+def convert_backbone(state):
+    """Maps an official or published MViTv2 state dictionary onto ``MViTv2``.
+
+    A kernel of patches for RGB images is summed to one channel; relative
+    positions are dropped, since ``MViTv2`` has none.
+
+    Arguments
+    ---------
+    state : dict
+        Name to tensor.
+
+    Returns
+    -------
+    state : dict
+
+    Example
+    -------
+    >>> state = {"patch_embed.proj.weight": torch.ones(96, 3, 7, 7)}
+    >>> convert_backbone(state)["patch_embed.weight"].shape
+    torch.Size([96, 1, 7, 7])
+    """
+    state = {k: v for k, v in state.items() if ".attn.rel_pos_" not in k}
+    state = rename(state, BACKBONE_NAMES)
+    kernel = state.get("patch_embed.weight")
+    if kernel is not None:
+        state["patch_embed.weight"] = kernel.sum(dim=1, keepdim=True)
+    return state
+
+
+def convert_decoder(state):
+    """Maps the decoder of the published code onto ``LatentDecoder``.
+
+    Arguments
+    ---------
+    state : dict
+        Name to tensor.
+
+    Returns
+    -------
+    state : dict
+
+    Example
+    -------
+    >>> list(convert_decoder({"layers.0.2.1.0.fn.to_q.weight": torch.ones(1)}))
+    ['levels.0.self_blocks.2.to_q.weight']
+    """
+
+    def flatten_self_block(match):
+        level, block, part = (int(group) for group in match.groups())
+        return f"levels.{level}.self_blocks.{2 * block + part}."
+
+    self_blocks = ((r"^layers\.(\d+)\.2\.(\d+)\.([01])\.", flatten_self_block),)
+    return rename(state, self_blocks + DECODER_NAMES)
+
+
+def read_state(path):
+    """Reads a state dictionary from a file without executing anything in it.
+
+    Arguments
+    ---------
+    path : str
+        A file of torch.save: a state dictionary, or a dictionary that holds
+        one under "model_state", "state_dict" or "model".
+
+    Returns
+    -------
+    state : dict
+        Name to tensor.
+
+    Example
+    -------
+    >>> path = getfixture("tmpdir").join("weights.ckpt")
+    >>> torch.save({"model_state": {"weight": torch.ones(2)}}, str(path))
+    >>> read_state(str(path))
+    {'weight': tensor([1., 1.])}
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no weight file {path}") from None
+    except Exception as error:
+        raise ValueError(
+            f"{path} is not a file of plain weights that torch.load("
+            f"weights_only=True) reads: {error}"
+        ) from error
+    for wrapper in ("model_state", "state_dict", "model"):
+        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
+            state = state[wrapper]
+    if not isinstance(state, dict) or not all(
+        isinstance(value, torch.Tensor) for value in state.values()
+    ):
+        raise ValueError(f"{path} holds no dictionary of tensors")
+    return state
+
+
+def load_weights(module, state, source, replace=()):
+    """Loads a state dictionary, every name and shape of which must match.
+
+    Arguments
+    ---------
+    module : torch.nn.Module
+        Where the weights go.
+    state : dict
+        Name to tensor, in the names of the module.
+    source : str
+        The file, for error messages.
+    replace : tuple
+        Prefixes of entries that keep the module's own values when their shape
+        differs, such as a head for other classes.
+
+    Raises
+    ------
+    ValueError
+        Names each entry that is missing, unknown or of another shape.
+
+    Example
+    -------
+    >>> load_weights(
+    ...     torch.nn.Linear(2, 3), {"weight": torch.ones(3, 2)}, "a.ckpt"
+    ... )
+    Traceback (most recent call last):
+        ...
+    ValueError: a.ckpt does not fit Linear: missing bias
+    """
+    own = module.state_dict()
+    state = dict(state)
+    for name in own:
+        if name.startswith(tuple(replace)) and (
+            name not in state or state[name].shape != own[name].shape
+        ):
+            logger.warning(f"{name} of {source} is replaced by a new one")
+            state[name] = own[name]
+    problems = [f"missing {name}" for name in own if name not in state]
+    problems += [f"unknown {name}" for name in state if name not in own]
+    problems += [
+        f"{name} is {list(state[name].shape)}, not {list(own[name].shape)}"
+        for name in own
+        if name in state and state[name].shape != own[name].shape
+    ]
+    if problems:
+        raise ValueError(
+            f"{source} does not fit {type(module).__name__}: "
+            + "; ".join(problems)
+        )
+    module.load_state_dict(state)
+
+
+def load_backbone(backbone, path):
+    """Loads pretrained backbone weights, whatever code wrote them.
+
+    Takes an official MViTv2 checkpoint, a checkpoint of the published code, a
+    checkpoint of a recipe (``model.ckpt``), or plain backbone weights. A
+    classification head for other classes is replaced by the new one.
+
+    Arguments
+    ---------
+    backbone : torch.nn.Module
+        As MViTv2.
+    path : str
+        The weight file.
+
+    Example
+    -------
+    >>> from speechbrain_pib.lobes.models.mvitv2 import MViTv2
+    >>> path = str(getfixture("tmpdir").join("backbone.ckpt"))
+    >>> torch.save(MViTv2(10, "nano").state_dict(), path)
+    >>> load_backbone(MViTv2(20, "nano"), path)
+    """
+    state = read_state(path)
+    for prefix in ("backbone.", "encoder."):
+        if any(name.startswith(prefix) for name in state):
+            state = {
+                name.removeprefix(prefix): value
+                for name, value in state.items()
+                if name.startswith(prefix)
+            }
+    load_weights(backbone, convert_backbone(state), path, replace=("head.",))

@@ -1,0 +1,72 @@
+"""LatentDecoder against the published decoder."""
+
+import pytest
+import torch
+
+from speechbrain_pib.lobes.models.latent_decoder import LatentDecoder
+from speechbrain_pib.utils.weights import convert_decoder, load_weights
+
+
+def published_decoder(fixture):
+    """The decoder with the fixture's weights."""
+    decoder = LatentDecoder(
+        64,
+        7,
+        num_passes=3,
+        num_latents=12,
+        latent_size=32,
+        latent_heads=2,
+        head_size=16,
+    ).eval()
+    state = convert_decoder(fixture["decoder_state"])
+    load_weights(decoder, state, "playitback_tiny.pt")
+    return decoder
+
+
+@pytest.fixture
+def fixture(shared):
+    """Numbers of the published code."""
+    path = shared / "parity" / "playitback_tiny.pt"
+    return torch.load(path, weights_only=True)
+
+
+def test_numbers_of_the_published_decoder(fixture, device):
+    decoder = published_decoder(fixture).to(device)
+    grids = fixture["decoder_input"].permute(1, 0, 3, 4, 2).to(device)
+    with torch.no_grad():
+        logits, pass_logits = decoder(grids)
+    published = fixture["decoder_pass_logits"].transpose(0, 1)
+    assert (logits.cpu() - fixture["decoder_logits"]).abs().max() < 1e-5
+    assert (pass_logits.cpu() - published).abs().max() < 1e-5
+
+
+def test_uniform_times_are_the_published_positions(fixture):
+    decoder = published_decoder(fixture)
+    grids = fixture["decoder_input"].permute(1, 0, 3, 4, 2)
+    times = torch.linspace(-1, 1, grids.shape[2]).expand(2, 3, -1)
+    assert torch.allclose(decoder(grids, times)[0], decoder(grids)[0])
+
+
+def test_tokens_are_known_by_their_time_not_by_their_place(fixture):
+    decoder = published_decoder(fixture)
+    grids = fixture["decoder_input"].permute(1, 0, 3, 4, 2)
+    times = torch.rand(grids.shape[:3]) * 2 - 1
+    shuffled = decoder(grids.flip(2), times.flip(2))[0]
+    assert torch.allclose(shuffled, decoder(grids, times)[0], atol=1e-5)
+    assert not torch.allclose(shuffled, decoder(grids, times.flip(2))[0])
+
+
+def test_later_passes_do_not_change_earlier_logits(fixture):
+    decoder = published_decoder(fixture)
+    grids = fixture["decoder_input"].permute(1, 0, 3, 4, 2)
+    changed = grids.clone()
+    changed[:, 2] += 1.0
+    before, after = decoder(grids)[1], decoder(changed)[1]
+    assert torch.equal(before[:, :2], after[:, :2])
+    assert not torch.equal(before[:, 2], after[:, 2])
+
+
+def test_wrong_number_of_passes_is_an_error():
+    decoder = LatentDecoder(8, 3, 2, num_latents=2, latent_size=16)
+    with pytest.raises(ValueError, match="built for 2 passes.* given 3"):
+        decoder(torch.randn(1, 3, 4, 2, 8))

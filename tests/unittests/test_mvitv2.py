@@ -1,0 +1,60 @@
+"""MViTv2 against the published encoder and on its own contract."""
+
+import pytest
+import torch
+
+from speechbrain_pib.lobes.models.mvitv2 import MViTv2
+from speechbrain_pib.utils.weights import convert_backbone, load_weights
+
+
+def test_numbers_of_the_published_encoder(shared, device):
+    fixture = torch.load(
+        shared / "parity" / "playitback_tiny.pt", weights_only=True
+    )
+    backbone = MViTv2(7, embed_dim=16, depths=[1, 2, 2]).eval()
+    state = convert_backbone(fixture["encoder_state"])
+    load_weights(backbone, state, "playitback_tiny.pt")
+    backbone.to(device)
+    with torch.no_grad():
+        grid, logits = backbone(fixture["log_mel"][:, 0].to(device))
+    tokens = grid.flatten(1, 2).cpu()
+    assert (tokens - fixture["encoder_tokens"]).abs().max() < 1e-5
+    assert (logits.cpu() - fixture["encoder_logits"]).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    "variant, parameters", [("S", 34_216_917), ("B", 50_759_157)]
+)
+def test_size_is_that_of_the_published_encoder(variant, parameters):
+    with torch.device("meta"):
+        backbone = MViTv2(309, variant)
+    assert sum(p.numel() for p in backbone.parameters()) == parameters
+
+
+@pytest.mark.parametrize("frames, mels", [(400, 128), (37, 40), (1, 16)])
+def test_any_size_of_input_has_a_grid(frames, mels):
+    backbone = MViTv2(5, "nano", embed_dim=8).eval()
+    grid, logits = backbone(torch.randn(2, frames, mels))
+    steps = len(backbone.token_positions(frames))
+    assert grid.shape == (2, steps, -(-mels // 32), backbone.output_size)
+    assert logits.shape == (2, 5)
+
+
+def test_tokens_see_the_time_that_they_claim():
+    torch.manual_seed(0)
+    backbone = MViTv2(5, "nano", embed_dim=8, depths=[1, 1]).eval()
+    # Without attention only convolutions and pooling carry time.
+    for block in backbone.blocks:
+        torch.nn.init.zeros_(block.attn.proj.weight)
+    positions = backbone.token_positions(64)
+    silence = torch.zeros(1, 64, 16)
+    for step in range(1, len(positions) - 1):
+        impulse = silence.clone()
+        impulse[:, int(positions[step])] = 5.0
+        change = backbone(impulse)[0] - backbone(silence)[0]
+        assert change.abs().sum(dim=(0, 2, 3)).argmax() == step
+
+
+def test_unknown_variant_is_named():
+    with pytest.raises(ValueError, match="'XL'"):
+        MViTv2(5, "XL")

@@ -1,0 +1,210 @@
+"""The whole model: gradient, determinism, independence, odd input."""
+
+import pytest
+import torch
+
+from speechbrain_pib.augment.spec_augment import SpecAugment
+from speechbrain_pib.lobes.features import MultiHopFbank
+from speechbrain_pib.lobes.models.convnet import ConvNet
+from speechbrain_pib.lobes.models.latent_decoder import LatentDecoder
+from speechbrain_pib.lobes.models.mvitv2 import MViTv2
+from speechbrain_pib.lobes.models.playitback import PlayItBack
+from speechbrain_pib.lobes.models.replay import (
+    frame_positions,
+    replay_density,
+)
+from speechbrain_pib.lobes.models.slot_attention import SlotSelector
+from speechbrain_pib.nnet.losses import PlayItBackLoss
+
+HOP, FRAMES, CLASSES = 200, 100, 5
+
+
+def build(replays=2, backbone=None, augment=None):
+    """A small model."""
+    torch.manual_seed(0)
+    backbone = backbone or MViTv2(CLASSES, embed_dim=8, depths=[1, 1, 1])
+    decoder = LatentDecoder(
+        backbone.output_size,
+        CLASSES,
+        replays + 1,
+        num_latents=4,
+        latent_size=16,
+        latent_heads=2,
+        head_size=8,
+        self_blocks=1,
+    )
+    return PlayItBack(
+        MultiHopFbank(HOP, FRAMES, n_mels=32),
+        backbone,
+        SlotSelector(backbone.output_size, slot_size=16),
+        decoder,
+        replays=replays,
+        augment=augment,
+    )
+
+
+def noise(batch=3):
+    """Clips of noise that swells at a place of its own."""
+    generator = torch.Generator().manual_seed(1)
+    wavs = torch.randn(batch, HOP * FRAMES, generator=generator)
+    time = torch.arange(HOP * FRAMES) / (HOP * FRAMES)
+    places = torch.linspace(0.2, 0.8, batch).unsqueeze(1)
+    return wavs * (0.01 + (-(((time - places) / 0.1) ** 2)).exp())
+
+
+@pytest.mark.parametrize("replays", [0, 1, 2, 3])
+def test_every_number_of_replays_has_its_passes(replays, device):
+    model = build(replays).to(device).eval()
+    output = model(noise().to(device))
+    passes = replays + 1
+    assert output.logits.shape == (3, CLASSES)
+    assert output.pass_logits.shape == (3, passes, CLASSES)
+    assert output.centres.shape == (3, passes, FRAMES)
+    if replays == 0:
+        assert output.masks is None and output.segments is None
+    else:
+        assert output.masks.shape == (3, passes, FRAMES)
+        assert output.foreground_logits.shape == (3, passes, CLASSES)
+        assert len(output.segments) == 3
+        assert len(output.segments[0]) == passes
+
+
+@pytest.mark.parametrize("freeze_backbone", [False, True])
+@pytest.mark.parametrize("backbone", [MViTv2, ConvNet])
+def test_training_loss_reaches_every_trained_parameter(
+    backbone, freeze_backbone, device
+):
+    if backbone is MViTv2:
+        backbone = MViTv2(CLASSES, embed_dim=8, depths=[1, 1, 1])
+    else:
+        backbone = ConvNet(CLASSES, channels=[8, 16])
+    model = build(2, backbone, SpecAugment(2, 10, 2, 8)).to(device)
+    model.backbone.requires_grad_(not freeze_backbone)
+    targets = torch.eye(CLASSES, device=device)[:3]
+    PlayItBackLoss()(model(noise().to(device)), targets)["loss"].backward()
+    silent = [
+        name
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+        and (parameter.grad is None or not parameter.grad.abs().sum() > 0)
+    ]
+    assert silent == []
+
+
+def test_evaluation_is_deterministic_and_independent_of_the_batch(device):
+    model = build(3).to(device).eval()
+    wavs = noise().to(device)
+    with torch.no_grad():
+        together, again = model(wavs), model(wavs)
+        assert torch.equal(together.logits, again.logits)
+        for clip in range(3):
+            alone = model(wavs[clip : clip + 1])
+            assert torch.equal(alone.masks[0], together.masks[clip])
+            difference = alone.logits[0] - together.logits[clip]
+            assert difference.abs().max() < 1e-5
+
+
+def test_a_nan_clip_does_not_touch_its_neighbours():
+    model = build(2).eval()
+    wavs = noise()
+    clean = model(wavs).logits
+    wavs[1] = float("nan")
+    dirty = model(wavs).logits
+    assert torch.allclose(dirty[[0, 2]], clean[[0, 2]], atol=1e-5)
+    assert dirty[1].isnan().all()
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+@pytest.mark.parametrize("content", ["silence", "constant", "click", "loud"])
+def test_odd_input_has_a_finite_loss_and_gradient(content, mode):
+    model = build(2, augment=SpecAugment(2, 10, 2, 8)).train(mode == "train")
+    wavs = torch.zeros(2, HOP * FRAMES)
+    if content == "constant":
+        wavs += 0.5
+    elif content == "click":
+        wavs[:, 0] = 1.0
+    elif content == "loud":
+        wavs = 1e4 * torch.randn_like(wavs)
+    lengths = torch.tensor([1.0, 1.0 / (HOP * FRAMES)])
+    output = model(wavs, lengths)
+    loss = PlayItBackLoss()(output, torch.eye(CLASSES)[:2])["loss"]
+    loss.backward()
+    assert loss.isfinite()
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    assert all(gradient.isfinite().all() for gradient in gradients)
+
+
+def test_replays_are_laid_out_by_the_selection_of_the_pass_before():
+    model = build(3).eval()
+    output = model(noise())
+    for replay in range(1, 4):
+        density = replay_density(output.masks[:, replay - 1], replay + 1)
+        expected = (frame_positions(density) - 0.5) * HOP
+        assert torch.equal(output.centres[:, replay], expected)
+
+
+def test_given_masks_replace_the_selection():
+    model = build(1).eval()
+    masks = torch.zeros(3, 1, FRAMES, dtype=torch.bool)
+    uniform = model(noise(), masks=masks)
+    assert torch.allclose(
+        uniform.centres[:, 1], uniform.centres[:, 0], atol=1e-2
+    )
+    masks[:, :, 20:40] = True
+    inside = model(noise(), masks=masks).centres[0, 1] / HOP
+    inside = ((inside >= 19.5) & (inside < 39.5)).sum().item()
+    assert inside == pytest.approx(FRAMES * 40 / 120, abs=1)
+
+
+def test_padding_is_never_selected():
+    model = build(2).eval()
+    wavs = torch.randn(3, HOP * FRAMES)
+    wavs[:, HOP * FRAMES // 2 :] = 0
+    masks = model(wavs, torch.full((3,), 0.5)).masks
+    assert masks.any()
+    assert not masks[:, :, FRAMES // 2 + 1 :].any()
+
+
+def test_a_finer_replay_shows_what_the_waveform_holds():
+    model = build(1).eval()
+    wavs = noise()
+    output = model(wavs)
+    for clip in range(3):
+        centres = output.centres[clip, 1]
+        expected = model.fbank(wavs[clip : clip + 1], centres)[0]
+        assert torch.equal(output.log_mel[clip, 1], expected)
+
+
+def test_bfloat16_stays_close_to_float32(device):
+    model = build(1).to(device).eval()
+    wavs = noise().to(device)
+    masks = torch.zeros(3, 1, FRAMES, dtype=torch.bool, device=device)
+    masks[:, :, 20:40] = True
+    with torch.no_grad():
+        exact = model(wavs, masks=masks).logits
+        with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
+            rough = model(wavs, masks=masks).logits.float()
+    assert (rough - exact).norm() / exact.norm() < 2e-2
+
+
+def test_the_forward_compiles_into_one_graph():
+    model = build(1).eval()
+    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
+    with torch.no_grad():
+        difference = compiled(noise()).logits - model(noise()).logits
+    assert difference.abs().max() < 1e-5
+
+
+def test_wrong_crop_length_is_an_error():
+    with pytest.raises(ValueError, match=r"\[batch, 20000\], got \[2, 30000\]"):
+        build(0)(torch.zeros(2, 30000))
+
+
+def test_inconsistent_parts_are_errors():
+    model = build(1)
+    with pytest.raises(ValueError, match="need a selector and a decoder"):
+        PlayItBack(model.fbank, model.backbone, replays=1)
+    with pytest.raises(ValueError, match="2 levels; 3 replays need 4"):
+        PlayItBack(
+            model.fbank, model.backbone, model.selector, model.decoder, replays=3
+        )

@@ -1,0 +1,85 @@
+"""Foreign weights are renamed, and nothing is loaded silently wrong."""
+
+import json
+import pickle
+
+import pytest
+import torch
+
+from speechbrain_pib.lobes.models.mvitv2 import MViTv2
+from speechbrain_pib.utils.weights import (
+    convert_backbone,
+    load_backbone,
+    load_weights,
+    read_state,
+)
+
+
+@pytest.mark.parametrize("variant", ["T", "S", "B"])
+def test_official_imagenet_names_cover_every_parameter(
+    shared, variant, tmp_path
+):
+    names = shared / "parity" / f"mvitv2_official_keys_{variant}.json"
+    shapes = json.loads(names.read_text())
+    state = {name: torch.randn(shape) for name, shape in shapes.items()}
+    path = tmp_path / "mvitv2.pyth"
+    torch.save({"model_state": state}, path)
+    backbone = MViTv2(309, variant)
+    head = backbone.head.weight.clone()
+    load_backbone(backbone, str(path))
+    kernel = state["patch_embed.proj.weight"].sum(1, keepdim=True)
+    assert torch.equal(backbone.patch_embed.weight, kernel)
+    first = state["blocks.1.mlp.fc1.weight"]
+    assert torch.equal(backbone.blocks[1].mlp[0].weight, first)
+    assert torch.equal(backbone.head.weight, head)
+
+
+def test_backbone_comes_out_of_a_whole_model(tmp_path):
+    source, target = MViTv2(5, "nano"), MViTv2(5, "nano")
+    for prefix in ("backbone.", "encoder."):
+        state = {prefix + k: v for k, v in source.state_dict().items()}
+        state["decoder.latents"] = torch.zeros(1)
+        torch.save(state, tmp_path / "model.ckpt")
+        load_backbone(target, str(tmp_path / "model.ckpt"))
+        for name, value in target.state_dict().items():
+            assert torch.equal(value, source.state_dict()[name])
+
+
+def test_each_entry_that_does_not_match_is_named():
+    backbone = MViTv2(5, "nano")
+    state = convert_backbone(backbone.state_dict())
+    state["surprise"] = state.pop("norm.bias")
+    state["head.weight"] = torch.zeros(6, backbone.output_size)
+    with pytest.raises(ValueError) as error:
+        load_weights(backbone, state, "some.ckpt")
+    message = str(error.value)
+    assert "some.ckpt" in message
+    assert "missing norm.bias" in message
+    assert "unknown surprise" in message
+    assert "head.weight is [6, 256], not [5, 256]" in message
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    path = tmp_path / "other.ckpt"
+    torch.save(torch.nn.Linear(2, 2).state_dict(), path)
+    with pytest.raises(ValueError, match="missing patch_embed.weight"):
+        load_backbone(MViTv2(5, "nano"), str(path))
+
+
+class Hostile:
+    """Would run a command when unpickled."""
+
+    def __reduce__(self):
+        return (exec, ("raise SystemExit('code of a stranger ran')",))
+
+
+def test_a_hostile_file_is_data_not_code(tmp_path):
+    path = tmp_path / "hostile.ckpt"
+    path.write_bytes(pickle.dumps({"weight": Hostile()}))
+    with pytest.raises(ValueError, match="hostile.ckpt"):
+        read_state(str(path))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="absent.ckpt"):
+        read_state(str(tmp_path / "absent.ckpt"))
