@@ -4,13 +4,15 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+import os
 import zlib
 
+import numpy as np
 import speechbrain as sb
 import torch
 from speechbrain.dataio.dataloader import distributed_loader_specifics
 from speechbrain.dataio.sampler import ReproducibleRandomSampler
-from speechbrain.utils.distributed import ddp_all_reduce
+from speechbrain.utils.distributed import ddp_all_reduce, run_on_main
 from speechbrain.utils.logger import get_logger
 
 from speechbrain_pib.lobes.models.controls import (
@@ -20,11 +22,11 @@ from speechbrain_pib.lobes.models.controls import (
 )
 from speechbrain_pib.utils.metrics import ClipScores, segment_overlap
 from speechbrain_pib.utils.optimizers import weight_decay_groups
+from speechbrain_pib.utils.reports import draw_replays, write_results
 
 logger = get_logger(__name__)
 
 CONTROLS = ("same_hop", "random", "loudest", "event")
-BEST = "top1"
 
 
 class PlayItBackBrain(sb.Brain):
@@ -40,13 +42,17 @@ class PlayItBackBrain(sb.Brain):
     (PlayItBackLoss), "schedule" (WarmupCosine in epochs), "selection"
     ("learned", or a control to train and test with), "random_seconds" (width
     of its random segments), "controls" (selections that take the place of the
-    learned one in the test), "seed" and "train_logger".
+    learned one in the test), "seed", "train_logger", "label_encoder",
+    "output_folder" and "pictures" (number of test clips to draw).
 
     Example
     -------
     >>> PlayItBackBrain.__mro__[1].__name__
     'Brain'
     """
+
+    # The metric of the validation by which a checkpoint is chosen.
+    best = "top1"
 
     def fit(self, epoch_counter, train_set, valid_set=None, **kwargs):
         """As Brain.fit; without a validation set the last epoch is kept."""
@@ -56,6 +62,7 @@ class PlayItBackBrain(sb.Brain):
     def make_dataloader(self, dataset, stage, **loader_kwargs):
         """As Brain.make_dataloader, with an order that follows the seed in
         training and, in evaluation, a share of the clips for each rank."""
+        loader_kwargs["pin_memory"] = "cuda" in str(self.device)
         if stage == sb.Stage.TRAIN:
             loader_kwargs["sampler"] = ReproducibleRandomSampler(
                 dataset, seed=self.hparams.seed
@@ -63,9 +70,9 @@ class PlayItBackBrain(sb.Brain):
             # Drawing from a generator of its own leaves the default one as a
             # checkpoint restored it.
             loader_kwargs["generator"] = torch.Generator()
-        else:
+        elif self.distributed_launch:
             loader_kwargs = distributed_loader_specifics(
-                self.distributed_launch, self.rank, dataset, loader_kwargs
+                True, self.rank, dataset, loader_kwargs
             )
         loader = super().make_dataloader(dataset, stage, **loader_kwargs)
         if stage == sb.Stage.TRAIN:
@@ -81,9 +88,7 @@ class PlayItBackBrain(sb.Brain):
 
     def init_optimizers(self):
         """One optimizer with two groups, and its schedule per step."""
-        self.optimizer = self.opt_class(
-            weight_decay_groups(self.modules.model)
-        )
+        self.optimizer = self.opt_class(weight_decay_groups(self.modules.model))
         self.optimizers_dict = {"opt_class": self.optimizer}
         self.scheduler = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer,
@@ -115,9 +120,7 @@ class PlayItBackBrain(sb.Brain):
         self._wrap_distributed()
         self.init_optimizers()
         if self.checkpointer is not None:
-            self.checkpointer.recover_if_possible(
-                ckpt_predicate=self._is_whole
-            )
+            self.checkpointer.recover_if_possible(ckpt_predicate=self._is_whole)
 
     def on_evaluate_start(self, max_key=None, min_key=None):
         """Loads the checkpoint to evaluate; there has to be one."""
@@ -168,7 +171,7 @@ class PlayItBackBrain(sb.Brain):
         batch = batch.to(self.device)
         wavs, lengths, targets = self._flatten_views(batch)
         masks = None
-        if self.hparams.selection != "learned":
+        if self._replays_a_control():
             widths = torch.full_like(
                 wavs[:, 0], self.hparams.random_seconds / self._hop_seconds
             ).round()
@@ -179,6 +182,11 @@ class PlayItBackBrain(sb.Brain):
             # Rolling and mixing move the padding, which is silence anyway.
             lengths = None
         return self.modules.model(wavs, lengths, masks), targets
+
+    def _replays_a_control(self):
+        """Whether the replays do not follow the learned selection."""
+        replays = self.hparams.model.replays
+        return replays > 0 and self.hparams.selection != "learned"
 
     def _flatten_views(self, batch):
         """Waveforms, relative lengths and targets of all views."""
@@ -215,13 +223,15 @@ class PlayItBackBrain(sb.Brain):
 
     def _keep_scores(self, output, batch, stage):
         """Appends the scores of a batch, averaged over the views."""
-        logits = {"fused": output.logits}
+        logits = {}
+        if stage == sb.Stage.TEST and self.hparams.model.replays > 0:
+            for index, of_pass in enumerate(output.pass_logits.unbind(1)):
+                logits[f"pass_{index}"] = of_pass
+        logits["fused"] = output.logits
         if stage == sb.Stage.TEST:
-            for index in range(output.pass_logits.shape[1]):
-                logits[f"pass_{index}"] = output.pass_logits[:, index]
-            if output.masks is not None and self.hparams.selection == "learned":
+            if output.masks is not None and not self._replays_a_control():
                 logits.update(self._control_logits(output, batch, stage))
-            self.on_test_output(output, batch)
+            self._keep_pictures(output, batch)
         views = batch.wavs.data.shape[1]
         scores = {
             name: self.hparams.loss.probabilities(values)
@@ -241,7 +251,9 @@ class PlayItBackBrain(sb.Brain):
         ]
         shares = output.masks.float().mean(dim=2)
         table = torch.cat([torch.stack(overlaps, dim=1), shares], dim=1)
-        self.overlaps.append(batch.id, torch.ones_like(table), {"overlap": table})
+        self.overlaps.append(
+            batch.id, torch.ones_like(table), {"overlap": table}
+        )
 
     def _control_logits(self, output, batch, stage):
         """Fused logits of the same model when it replays a control."""
@@ -294,14 +306,12 @@ class PlayItBackBrain(sb.Brain):
             ]
         )
 
-    def on_test_output(self, output, batch):
-        """Called with each output of the test, for a recipe to draw."""
-
     def on_stage_start(self, stage, epoch=None):
         """Prepares the statistics of a stage."""
         self.loss_terms = []
         if stage != sb.Stage.TRAIN:
             self.scores, self.overlaps = ClipScores(), ClipScores()
+        self.pictures = {}
 
     def on_stage_end(self, stage, stage_loss, epoch=None):
         """Logs, and saves the checkpoint of an epoch."""
@@ -314,16 +324,17 @@ class PlayItBackBrain(sb.Brain):
                     meta={"epoch": epoch}, num_to_keep=1
                 )
             return
-        metrics = self.scores.gather().summarize("fused")
+        self.scores.gather()
         if stage == sb.Stage.VALID:
+            metrics = self.scores.summarize("fused")
             self._log_epoch(epoch, {**losses, **metrics})
             self.checkpointer.save_and_keep_only(
-                meta={"epoch": epoch, BEST: metrics[BEST]},
+                meta={"epoch": epoch, self.best: metrics[self.best]},
                 num_to_keep=1,
-                max_keys=[BEST],
+                max_keys=[self.best],
             )
         else:
-            self.on_test_end({**losses, **metrics})
+            self.on_test_end(losses)
 
     def _log_epoch(self, epoch, valid_stats):
         """Writes a line of the training log."""
@@ -336,18 +347,82 @@ class PlayItBackBrain(sb.Brain):
             valid_stats=valid_stats or None,
         )
 
-    def on_test_end(self, stats):
-        """Called with the results of the test.
+    def on_test_end(self, losses):
+        """Logs the test, and writes its results into the output folder.
 
         Arguments
         ---------
-        stats : dict
-            Losses and metrics of the fused scores.
+        losses : dict
+            Mean of each loss.
         """
+        self.results = {
+            "seed": self.hparams.seed,
+            "epoch": self.hparams.epoch_counter.current,
+            "replays": self.hparams.model.replays,
+            "clips": len(self.scores.ids),
+            "losses": losses,
+            "scores": {
+                name: self.scores.summarize(name) for name in self.scores.scores
+            },
+        }
+        if self.hparams.model.replays > 0:
+            self.results["selection"] = self.hparams.selection
+        if self.overlaps.parts:
+            self.results["overlap"] = self._summarize_overlaps()
         self.hparams.train_logger.log_stats(
-            stats_meta={"test of epoch": self.hparams.epoch_counter.current},
-            test_stats=stats,
+            stats_meta={"epoch": self.results["epoch"]},
+            test_stats={**losses, **self.results["scores"]["fused"]},
         )
+        run_on_main(self._write_results)
+
+    def _summarize_overlaps(self):
+        """Mean overlap with the true event, and share selected, per pass."""
+        table = self.overlaps.gather().scores["overlap"].mean(axis=0)
+        overlap, share = np.split(table, 2)
+        return {
+            f"pass_{index}": {
+                "intersection_over_union": float(overlap[index]),
+                "share_selected": float(share[index]),
+            }
+            for index in range(len(overlap))
+        }
+
+    def _write_results(self):
+        """Writes tables, scores and pictures; shows the table."""
+        folder, labels = self.hparams.output_folder, self.hparams.label_encoder
+        names = [labels.ind2lab[index] for index in range(len(labels))]
+        write_results(folder, self.results, self.scores, names)
+        with open(os.path.join(folder, "results.md")) as file:
+            print(file.read())
+        pictures = os.path.join(folder, "replays")
+        os.makedirs(pictures, exist_ok=True)
+        for clip, picture in self.pictures.items():
+            draw_replays(
+                **picture,
+                path=os.path.join(pictures, f"{clip}.png"),
+                title=f"{clip}: {self._verdict(clip, names)}",
+            )
+
+    def _verdict(self, clip, names):
+        """True and predicted label of a clip in words."""
+        row = self.scores.ids.index(clip)
+        true = names[self.scores.targets[row].argmax()]
+        heard = names[self.scores.scores["fused"][row].argmax()]
+        return f"{true}, heard as {heard}"
+
+    def _keep_pictures(self, output, batch):
+        """Keeps the first clips of the test for drawing."""
+        views = batch.wavs.data.shape[1]
+        for index, clip in enumerate(batch.id):
+            if len(self.pictures) < self.hparams.pictures:
+                event = None
+                if hasattr(batch, "event"):
+                    event = tuple(batch.event.data[index].tolist())
+                self.pictures[clip] = {
+                    "output": output,
+                    "index": index * views,
+                    "event": event,
+                }
 
     def _mean_losses(self):
         """Mean of each loss over the stage and over the processes."""

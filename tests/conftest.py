@@ -4,9 +4,14 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def pytest_addoption(parser):
@@ -23,7 +28,38 @@ def device(request):
 @pytest.fixture(scope="session")
 def shared():
     """Folder of reference data beside the repository."""
-    path = Path(__file__).resolve().parents[1] / "../shared"
+    path = ROOT / "../shared"
     if not path.is_dir():
         pytest.skip("no folder 'shared' with reference data beside the repo")
     return path.resolve()
+
+
+@pytest.fixture
+def run_recipe(tmp_path, request):
+    """Runs a recipe's script as a user would, from an empty folder.
+
+    Called with the recipe's name, a hyperparameter file and further arguments;
+    `ranks` processes are launched by torchrun. Returns the output folder.
+    """
+
+    def run(recipe, hparams, *arguments, output="output", ranks=1):
+        script = str(ROOT / "recipes" / recipe / "train.py")
+        command = [sys.executable]
+        if ranks > 1:
+            command += ["-m", "torch.distributed.run", "--standalone"]
+            command += [f"--nproc_per_node={ranks}"]
+            arguments = [*arguments, "--distributed_backend=gloo"]
+        command += [script, hparams, f"--output_folder={tmp_path / output}"]
+        command += [f"--device={request.config.getoption('--device')}"]
+        finished = subprocess.run(
+            [*command, "--noprogressbar", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "OMP_NUM_THREADS": "1" if ranks > 1 else "2"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert finished.returncode == 0, finished.stdout[-4000:]
+        return tmp_path / output
+
+    return run

@@ -50,7 +50,7 @@ def class_names():
 
 
 def write_miniature(
-    folder, *, seed=1234, n_train=2400, n_test=480, min_depth=1.0
+    folder, *, seed=1234, n_train=2400, n_test=480, min_depth=0.5
 ):
     """Writes the miniature, or finds that it is there.
 
@@ -172,7 +172,7 @@ def _write_rows(path, rows):
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 
-def make_clips(targets, rng, min_depth=1.0):
+def make_clips(targets, rng, min_depth=0.5):
     """Makes clips with a needle and a distractor.
 
     Background noise has a level of -46 dB (rms, full scale 1) +- 2 dB, both

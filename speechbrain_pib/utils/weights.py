@@ -209,6 +209,33 @@ def load_weights(module, state, source, replace=()):
     module.load_state_dict(state)
 
 
+def load_strictly(module, path):
+    """Loads the weights of a module from a file that has to match it.
+
+    A hook for SpeechBrain's Pretrainer, which otherwise takes a file of which
+    no entry matches for a success.
+
+    Arguments
+    ---------
+    module : torch.nn.Module
+        Where the weights go.
+    path : str
+        The weight file.
+
+    Raises
+    ------
+    ValueError
+        Names each entry that is missing, unknown or of another shape.
+
+    Example
+    -------
+    >>> path = str(getfixture("tmpdir").join("model.ckpt"))
+    >>> torch.save(torch.nn.Linear(2, 3).state_dict(), path)
+    >>> load_strictly(torch.nn.Linear(2, 3), path)
+    """
+    load_weights(module, read_state(path), path)
+
+
 def load_backbone(backbone, path):
     """Loads pretrained backbone weights, whatever code wrote them.
 

@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted((ROOT / "speechbrain_pib").rglob("*.py"))
 SOURCES = MODULES + sorted((ROOT / "recipes").rglob("*.py"))
 YAMLS = sorted((ROOT / "recipes").glob("*/hparams/*.yaml"))
+# miniature.yaml holds overrides of its neighbours, nothing to run by itself.
+RUNNABLE = [path for path in YAMLS if path.name != "miniature.yaml"]
 TOP_LEVEL = {
     "LICENSE",
     "README.md",
@@ -109,7 +111,7 @@ def test_yaml_keys_are_used(path):
     assert not sorted(set(keys) - used)
 
 
-@pytest.mark.parametrize("path", YAMLS, ids=name_of)
+@pytest.mark.parametrize("path", RUNNABLE, ids=name_of)
 def test_yaml_has_a_row_in_the_recipe_table(path):
     dataset = path.parents[1].name
     with open(ROOT / f"tests/recipes/{dataset}.csv", newline="") as file:

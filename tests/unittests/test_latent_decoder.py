@@ -34,7 +34,7 @@ def test_numbers_of_the_published_decoder(fixture, device):
     decoder = published_decoder(fixture).to(device)
     grids = fixture["decoder_input"].permute(1, 0, 3, 4, 2).to(device)
     with torch.no_grad():
-        logits, pass_logits = decoder(grids)
+        logits, pass_logits, _ = decoder(grids)
     published = fixture["decoder_pass_logits"].transpose(0, 1)
     assert (logits.cpu() - fixture["decoder_logits"]).abs().max() < 1e-5
     assert (pass_logits.cpu() - published).abs().max() < 1e-5
@@ -70,3 +70,10 @@ def test_wrong_number_of_passes_is_an_error():
     decoder = LatentDecoder(8, 3, 2, num_latents=2, latent_size=16)
     with pytest.raises(ValueError, match="built for 2 passes.* given 3"):
         decoder(torch.randn(1, 3, 4, 2, 8))
+
+
+def test_logits_are_computed_from_the_fused_features(fixture):
+    decoder = published_decoder(fixture)
+    grids = fixture["decoder_input"].permute(1, 0, 3, 4, 2)
+    logits, _, fused = decoder(grids)
+    assert torch.allclose(decoder.classifier(fused), logits)

@@ -34,6 +34,7 @@ def random_output(passes=2, classes=5):
         pass_logits=torch.randn(4, passes, classes),
         foreground_logits=torch.randn(4, passes, classes),
         background_logits=torch.randn(4, passes, classes),
+        attention=torch.rand(4, passes, 13),
     )
 
 
@@ -41,7 +42,7 @@ def test_single_label_terms_by_hand():
     torch.manual_seed(0)
     output, labels = random_output(), torch.tensor([0, 2, 4, 4])
     targets = torch.eye(5)[labels]
-    losses = PlayItBackLoss(False, 0.1, 0.2, 0.3)(output, targets)
+    losses = PlayItBackLoss(False, 0.1, 0.2, 0.3, 0.4)(output, targets)
 
     def nll(logits):
         return -logits.log_softmax(-1)[range(4), labels].mean()
@@ -54,6 +55,7 @@ def test_single_label_terms_by_hand():
     background = sum(uniform(output.background_logits[:, p]) for p in range(2))
     expected = nll(output.logits) + 0.1 * passes
     expected += 0.2 * (foreground + background) + 0.3 * losses["ranking"]
+    expected += 0.4 * output.attention.sum() / (4 * 2 * 13)
     assert losses["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 

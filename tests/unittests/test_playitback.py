@@ -60,6 +60,7 @@ def test_every_number_of_replays_has_its_passes(replays, device):
     assert output.logits.shape == (3, CLASSES)
     assert output.pass_logits.shape == (3, passes, CLASSES)
     assert output.centres.shape == (3, passes, FRAMES)
+    assert output.embeddings.shape == (3, 16)
     if replays == 0:
         assert output.masks is None and output.segments is None
     else:
@@ -89,6 +90,17 @@ def test_training_loss_reaches_every_trained_parameter(
         and (parameter.grad is None or not parameter.grad.abs().sum() > 0)
     ]
     assert silent == []
+
+
+def test_logits_are_computed_from_the_embeddings():
+    model = build(2).eval()
+    output = model(noise())
+    again = model.decoder.classifier(output.embeddings)
+    assert torch.allclose(again, output.logits)
+    backbone = PlayItBack(model.fbank, model.backbone).eval()
+    output = backbone(noise())
+    again = model.backbone.forward_head(output.embeddings)
+    assert torch.allclose(again, output.logits, atol=1e-6)
 
 
 def test_evaluation_is_deterministic_and_independent_of_the_batch(device):
@@ -206,5 +218,9 @@ def test_inconsistent_parts_are_errors():
         PlayItBack(model.fbank, model.backbone, replays=1)
     with pytest.raises(ValueError, match="2 levels; 3 replays need 4"):
         PlayItBack(
-            model.fbank, model.backbone, model.selector, model.decoder, replays=3
+            model.fbank,
+            model.backbone,
+            model.selector,
+            model.decoder,
+            replays=3,
         )

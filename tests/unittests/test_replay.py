@@ -65,7 +65,9 @@ def test_masks_go_back_to_original_time_as_in_a_slow_loop(refinement):
     chosen = masks().flip(0)
     fast = to_base_frames(chosen, density)
     for clip in range(len(fast)):
-        assert torch.equal(fast[clip], slow_to_base(chosen[clip], density[clip]))
+        assert torch.equal(
+            fast[clip], slow_to_base(chosen[clip], density[clip])
+        )
 
 
 @pytest.mark.parametrize("refinement", [2, 4])

@@ -66,28 +66,28 @@ def test_padding_does_not_reach_the_slots():
 def test_a_trained_selector_finds_the_informative_part():
     torch.manual_seed(0)
     selector = SlotSelector(8, slot_size=16)
-    head = torch.nn.Linear(8, 2)
+    head = torch.nn.Linear(8, 4)
     parameters = [*selector.parameters(), *head.parameters()]
-    optimizer = torch.optim.Adam(parameters, lr=0.01)
+    optimizer = torch.optim.Adam(parameters, lr=0.003)
 
     def batch():
-        labels = torch.randint(2, (64,))
+        labels = torch.randint(4, (64,))
         starts = torch.randint(10, (64, 1))
         time = torch.arange(13)
         event = (time >= starts) & (time < starts + 3)
+        signature = 2.0 * torch.eye(8)[labels][:, None, None]
         grid = 0.3 * torch.randn(64, 13, 1, 8)
-        grid[..., 0] += event.unsqueeze(-1) * (2.0 * labels - 1)[:, None, None]
-        grid[..., 1] += event.unsqueeze(-1)
-        return grid, labels, event
+        return grid + event[:, :, None, None] * signature, labels, event
 
-    for _ in range(300):
+    for _ in range(600):
         grid, labels, _ = batch()
-        shares = selector(grid)
-        shares = shares / shares.sum(-1, keepdim=True)
+        attention = selector(grid)
+        shares = attention / (attention.sum(-1, keepdim=True) + 1.0)
         foreground, background = head(shares @ grid.mean(2)).unbind(1)
-        uniform = torch.full((64, 2), 0.5)
+        uniform = torch.full((64, 4), 0.25)
         loss = torch.nn.functional.cross_entropy(foreground, labels)
         loss += torch.nn.functional.cross_entropy(background, uniform)
+        loss += 0.1 * attention[:, 0].mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -96,4 +96,4 @@ def test_a_trained_selector_finds_the_informative_part():
     foreground = selector(grid)[:, 0]
     found = foreground > foreground.mean(dim=1, keepdim=True)
     overlap = (found & event).sum() / (found | event).sum()
-    assert overlap > 0.8
+    assert overlap > 0.7

@@ -31,7 +31,7 @@ def convolution(input_size, output_size, kernel_size, stride=1):
 
     Example
     -------
-    >>> convolution(1, 16, 8, stride=4)(torch.randn(2, 1, 80, 32)).shape
+    >>> convolution(1, 16, 4, stride=2)(torch.randn(2, 1, 40, 16)).shape
     torch.Size([2, 16, 20, 8])
     """
     return torch.nn.Sequential(
@@ -51,7 +51,7 @@ def convolution(input_size, output_size, kernel_size, stride=1):
 class ConvNet(torch.nn.Module):
     """A convolutional backbone that returns a feature grid and logits.
 
-    A convolution with stride 4 is followed by 3x3 convolutions with 2x2
+    A convolution with stride 2 is followed by 3x3 convolutions with 2x2
     average pooling between them. No step depends on the other clips of the
     batch.
 
@@ -61,7 +61,7 @@ class ConvNet(torch.nn.Module):
         Number of classes.
     channels : sequence of int
         Channels of each convolution, multiples of 8. The stride of the grid
-        in frames is 2 ** len(channels).
+        in frames is 2 ** (len(channels) - 1).
     dropout : float
         Dropout before the classifier.
 
@@ -76,12 +76,12 @@ class ConvNet(torch.nn.Module):
     """
 
     def __init__(
-        self, num_classes, *, channels=(32, 64, 128, 256), dropout=0.2
+        self, num_classes, *, channels=(16, 32, 64, 128, 256), dropout=0.2
     ):
         super().__init__()
         self.output_size = channels[-1]
-        self.time_stride = 2 ** len(channels)
-        layers = [convolution(1, channels[0], 8, stride=4)]
+        self.time_stride = 2 ** (len(channels) - 1)
+        layers = [convolution(1, channels[0], 4, stride=2)]
         for input_size, output_size in zip(channels, channels[1:]):
             layers.append(convolution(input_size, output_size, 3))
             # ceil_mode keeps the last frames of an odd length.
@@ -99,7 +99,7 @@ class ConvNet(torch.nn.Module):
         ---------
         log_mel : torch.Tensor
             Natural log of the mel magnitudes [batch, frames, bands], at
-            least four frames and four bands.
+            least two frames and two bands.
 
         Returns
         -------
@@ -158,10 +158,10 @@ class ConvNet(torch.nn.Module):
             Centre of each row in frames, 0 being the centre of the first
             frame [time].
         """
-        # Frames after the last whole step of the stem join that step.
+        # The stem takes frames in pairs; an odd last one joins the last pair.
         firsts = torch.arange(
             0,
-            num_frames // 4 * 4,
+            num_frames // 2 * 2,
             self.time_stride,
             device=self.head.weight.device,
         )

@@ -255,9 +255,9 @@ class LatentDecoder(torch.nn.Module):
     ...     latent_heads=2,
     ...     head_size=16,
     ... )
-    >>> logits, pass_logits = decoder(torch.randn(3, 2, 13, 4, 64))
-    >>> logits.shape, pass_logits.shape
-    (torch.Size([3, 10]), torch.Size([3, 2, 10]))
+    >>> logits, pass_logits, fused = decoder(torch.randn(3, 2, 13, 4, 64))
+    >>> logits.shape, pass_logits.shape, fused.shape
+    (torch.Size([3, 10]), torch.Size([3, 2, 10]), torch.Size([3, 32]))
     """
 
     def __init__(
@@ -317,6 +317,8 @@ class LatentDecoder(torch.nn.Module):
             All passes fused [batch, num_classes].
         pass_logits : torch.Tensor
             After each pass [batch, passes, num_classes].
+        fused : torch.Tensor
+            What `logits` were computed from [batch, latent_size].
         """
         if grids.shape[1] != len(self.levels):
             raise ValueError(
@@ -331,7 +333,8 @@ class LatentDecoder(torch.nn.Module):
             pooled.append(self.norm(latents.mean(dim=1)))
         pooled = torch.stack(pooled, dim=1)
         fused = self.fusion(pooled.transpose(1, 2)).squeeze(-1).relu()
-        return self.classifier(self.dropout(fused)), self.classifier(pooled)
+        logits = self.classifier(self.dropout(fused))
+        return logits, self.classifier(pooled), fused
 
     def _tokens(self, grids, time_positions):
         """Appends positions: [batch, passes, tokens, context_size]."""

@@ -31,6 +31,8 @@ class PlayItBackOutput(NamedTuple):
         All passes fused [batch, num_classes].
     pass_logits : torch.Tensor
         After each pass [batch, P, num_classes].
+    embeddings : torch.Tensor
+        Features that the logits were computed from [batch, features].
     foreground_logits : torch.Tensor
         Of the foreground of each pass [batch, P, num_classes].
     background_logits : torch.Tensor
@@ -47,20 +49,25 @@ class PlayItBackOutput(NamedTuple):
         What the backbone was given [batch, P, T, n_mels].
     grids : torch.Tensor
         Features of each pass [batch, P, time, frequency, features].
-    hop_seconds : float
-        Hop of the first pass in seconds.
+    hop_length : int
+        Hop of the first pass in samples.
+    sample_rate : int
+        Samples per second.
 
     Example
     -------
     >>> masks = torch.zeros(1, 2, 400, dtype=torch.bool)
     >>> masks[0, 0, 100:200] = True
-    >>> output = PlayItBackOutput(None, None, masks=masks, hop_seconds=0.01)
+    >>> output = PlayItBackOutput(
+    ...     None, None, masks=masks, hop_length=160, sample_rate=16000
+    ... )
     >>> output.segments
     [[[(0.995, 1.995)], []]]
     """
 
     logits: torch.Tensor
     pass_logits: torch.Tensor
+    embeddings: torch.Tensor | None = None
     foreground_logits: torch.Tensor | None = None
     background_logits: torch.Tensor | None = None
     attention: torch.Tensor | None = None
@@ -68,7 +75,8 @@ class PlayItBackOutput(NamedTuple):
     centres: torch.Tensor | None = None
     log_mel: torch.Tensor | None = None
     grids: torch.Tensor | None = None
-    hop_seconds: float | None = None
+    hop_length: int | None = None
+    sample_rate: int | None = None
 
     @property
     def segments(self):
@@ -78,8 +86,9 @@ class PlayItBackOutput(NamedTuple):
         """
         if self.masks is None:
             return None
+        hop_seconds = self.hop_length / self.sample_rate
         return [
-            [mask_to_segments(mask, self.hop_seconds) for mask in clip]
+            [mask_to_segments(mask, hop_seconds) for mask in clip]
             for clip in self.masks.cpu()
         ]
 
@@ -111,6 +120,9 @@ class PlayItBack(torch.nn.Module):
         Number of replays: 0 for a single pass, 3 for "X3".
     augment : torch.nn.Module
         SpecAugment, applied in training.
+    freeze_backbone : bool
+        Keep the backbone, its head included, as it is and in evaluation mode
+        (stage 2 of the published training).
 
     Example
     -------
@@ -140,6 +152,7 @@ class PlayItBack(torch.nn.Module):
         *,
         replays=0,
         augment=None,
+        freeze_backbone=False,
     ):
         super().__init__()
         if replays > 0 and (selector is None or decoder is None):
@@ -155,6 +168,25 @@ class PlayItBack(torch.nn.Module):
         self.decoder = decoder
         self.replays = replays
         self.augment = augment
+        self.freeze_backbone = freeze_backbone
+        self.backbone.requires_grad_(not freeze_backbone)
+
+    def train(self, mode=True):
+        """Sets the mode of all parts but a frozen backbone.
+
+        Arguments
+        ---------
+        mode : bool
+            True for training, False for evaluation.
+
+        Returns
+        -------
+        self : PlayItBack
+        """
+        super().train(mode)
+        if self.freeze_backbone:
+            self.backbone.eval()
+        return self
 
     def forward(self, wavs, lengths=None, masks=None):
         """Listens, and replays.
@@ -233,12 +265,15 @@ class PlayItBack(torch.nn.Module):
         valid_steps = _within(listened["times"], length)
         attention = self.selector(grid, valid_steps).float()
         n_frames = positions.shape[1]
+        attention = attention * valid_steps.unsqueeze(1)
         salience = upsample_salience(
             attention[:, 0], self.backbone.token_positions(n_frames), n_frames
         )
         mask = salient_frames(salience, _within(positions, length))
-        shares = attention * valid_steps.unsqueeze(1)
-        shares = shares / (shares.sum(dim=-1, keepdim=True) + 1e-8)
+        # One more step that holds nothing: without it the scale of the
+        # attention is free, and a little of everything is as good as all of
+        # what matters.
+        shares = attention / (attention.sum(dim=-1, keepdim=True) + 1.0)
         pooled = shares @ grid.mean(dim=2).to(shares.dtype)
         foreground, background = self.backbone.forward_head(pooled).unbind(1)
         return {
@@ -255,14 +290,17 @@ class PlayItBack(torch.nn.Module):
             pooled = passes["grids"].mean(dim=(2, 3))
             pass_logits = self.backbone.forward_head(pooled)
             logits = pass_logits.squeeze(1)
+            embeddings = pooled.squeeze(1)
         else:
-            logits, pass_logits = self.decoder(
+            logits, pass_logits, embeddings = self.decoder(
                 passes["grids"], self._relative_times(times)
             )
         return PlayItBackOutput(
             logits=logits,
             pass_logits=pass_logits,
-            hop_seconds=self.fbank.hop_length / self.fbank.sample_rate,
+            embeddings=embeddings,
+            hop_length=self.fbank.hop_length,
+            sample_rate=self.fbank.sample_rate,
             **passes,
         )
 

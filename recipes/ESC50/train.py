@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Trains Play It Back on ESC-50 (https://doi.org/10.1145/2733373.2806390).
+
+> python train.py hparams/backbone.yaml --data_folder=/path/to/ESC-50
+> python train.py hparams/pib.yaml --data_folder=/path/to/ESC-50
+
+With --download=True, ESC-50 is fetched into the data folder first. See the
+README beside this file.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import os
+
+from esc50_prepare import download_esc50, prepare_esc50
+from speechbrain.utils.distributed import run_on_main
+
+from speechbrain_pib.core import PlayItBackBrain
+from speechbrain_pib.dataio.datasets import clip_dataset, load_label_encoder
+from speechbrain_pib.experiment import run_experiment, start_experiment
+
+
+def prepare_data(hparams):
+    """Writes the manifests, after fetching the data where it is asked for."""
+    data_folder = hparams["data_folder"]
+    if hparams["download"]:
+        data_folder = download_esc50(data_folder)
+    prepare_esc50(
+        data_folder,
+        hparams["output_folder"],
+        test_fold=hparams["test_fold"],
+        train_folds=hparams["train_folds"],
+    )
+
+
+def build_datasets(hparams, label_encoder):
+    """Training and test set; the last epoch is kept, not the best on test."""
+    return {
+        split: clip_dataset(
+            os.path.join(hparams["output_folder"], f"{split}.csv"),
+            label_encoder,
+            crop_seconds=hparams["crop_seconds"],
+            sample_rate=hparams["sample_rate"],
+            views=None if split == "train" else hparams["test_views"],
+        )
+        for split in ("train", "test")
+    }
+
+
+if __name__ == "__main__":
+    hparams, run_opts = start_experiment(__file__)
+    run_on_main(prepare_data, args=[hparams])
+    label_encoder = load_label_encoder(
+        os.path.join(hparams["output_folder"], "classes.txt")
+    )
+    run_experiment(
+        PlayItBackBrain,
+        hparams,
+        run_opts,
+        label_encoder,
+        build_datasets(hparams, label_encoder),
+    )

@@ -1,0 +1,121 @@
+"""What every recipe's script does: start, train, test, export.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import os
+import shlex
+import sys
+
+import speechbrain as sb
+from hyperpyyaml import load_hyperpyyaml
+from speechbrain.utils.distributed import ddp_init_group, run_on_main
+
+from speechbrain_pib.inference.export import export_inference
+from speechbrain_pib.utils.arguments import parse_recipe_arguments
+from speechbrain_pib.utils.weights import load_backbone
+
+
+def start_experiment(script, miniature=None):
+    """Reads the command line and makes the output folder.
+
+    Arguments
+    ---------
+    script : str
+        The recipe's train.py.
+    miniature : str
+        Overrides for a run without data (default: data_folder is needed).
+
+    Returns
+    -------
+    hparams : dict
+        The loaded hyperparameters.
+    run_opts : dict
+        SpeechBrain's run options.
+
+    Example
+    -------
+    >>> hparams, run_opts = start_experiment("train.py")  # doctest: +SKIP
+    """
+    hparams_file, run_opts, overrides = parse_recipe_arguments(
+        script, miniature
+    )
+    ddp_init_group(run_opts)
+    with open(hparams_file) as file:
+        hparams = load_hyperpyyaml(file, overrides)
+    sb.create_experiment_directory(
+        experiment_directory=hparams["output_folder"],
+        hyperparams_to_save=hparams_file,
+        overrides=overrides,
+    )
+    return hparams, run_opts
+
+
+def run_experiment(brain_class, hparams, run_opts, label_encoder, datasets):
+    """Trains, tests, and writes the inference folder.
+
+    Arguments
+    ---------
+    brain_class : type
+        PlayItBackBrain or a subclass of it.
+    hparams : dict
+        As from start_experiment.
+    run_opts : dict
+        As from start_experiment.
+    label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
+        Index of each label.
+    datasets : dict
+        "train", "test" and, unless the last epoch is to be kept, "valid".
+
+    Example
+    -------
+    >>> run_experiment(
+    ...     PlayItBackBrain, hparams, run_opts, label_encoder, datasets
+    ... )  # doctest: +SKIP
+    """
+    if len(label_encoder) != hparams["num_classes"]:
+        raise ValueError(
+            f"the data have {len(label_encoder)} classes, the model "
+            f"{hparams['num_classes']}; give --num_classes={len(label_encoder)}"
+        )
+    if hparams["pretrained_backbone"] is not None:
+        load_backbone(hparams["model"].backbone, hparams["pretrained_backbone"])
+    brain = brain_class(
+        modules=hparams["modules"],
+        opt_class=hparams["opt_class"],
+        hparams={**hparams, "label_encoder": label_encoder},
+        run_opts=run_opts,
+        checkpointer=hparams["checkpointer"],
+    )
+    brain.fit(
+        hparams["epoch_counter"],
+        datasets["train"],
+        datasets.get("valid"),
+        train_loader_kwargs=hparams["train_dataloader_opts"],
+        valid_loader_kwargs=hparams["test_dataloader_opts"],
+    )
+    brain.evaluate(
+        datasets["test"],
+        max_key=brain.best if "valid" in datasets else None,
+        # Brain.evaluate writes into what it is given.
+        test_loader_kwargs=dict(hparams["test_dataloader_opts"]),
+    )
+    folder = hparams["output_folder"]
+    replays = hparams["model"].replays
+    run_on_main(
+        export_inference,
+        kwargs={
+            "folder": os.path.join(folder, "inference"),
+            # The copy in the output folder holds the overrides already.
+            "hparams_file": os.path.join(folder, "hyperparams.yaml"),
+            "overrides": {},
+            "model": hparams["model"],
+            "label_encoder": label_encoder,
+            "title": f"Play It Back X{replays} on {hparams['dataset']}",
+            "dataset": hparams["dataset"],
+            "metrics": brain.results["scores"]["fused"],
+            "command": shlex.join(["python", *sys.argv]),
+            "multi_label": hparams["loss"].multi_label,
+        },
+    )

@@ -1,0 +1,434 @@
+"""Classifies recordings of any length with a trained Play It Back model.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import itertools
+import math
+import os
+import re
+from typing import NamedTuple
+
+import torch
+from speechbrain.inference.interfaces import Pretrained
+from speechbrain.utils.fetching import FetchSource
+
+from speechbrain_pib.dataio.probe import probe_audio
+from speechbrain_pib.dataio.segments import (
+    read_segment,
+    stack_segments,
+    view_starts,
+)
+
+# Bounds the memory that a long recording takes.
+WINDOWS_PER_BATCH = 16
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+class Listening(NamedTuple):
+    """What was heard in one recording, in V windows.
+
+    Arguments
+    ---------
+    probabilities : torch.Tensor
+        Mean over the windows [classes].
+    embedding : torch.Tensor
+        Mean over the windows [features].
+    segments : list
+        What each replay heard more finely: per replay (start, stop) in
+        seconds of the recording, in order of time. Empty for a model that
+        replays nothing.
+    windows : list
+        (start, stop) of each window in seconds of the recording.
+    window_probabilities : torch.Tensor
+        [V, classes].
+
+    Example
+    -------
+    >>> heard = Listening(torch.tensor([0.2, 0.8]), None, [[(0.5, 1.0)]])
+    >>> heard.segments
+    [[(0.5, 1.0)]]
+    """
+
+    probabilities: torch.Tensor
+    embedding: torch.Tensor
+    segments: list
+    windows: list | None = None
+    window_probabilities: torch.Tensor | None = None
+
+
+def merge_segments(segments):
+    """Joins segments that overlap or touch.
+
+    Arguments
+    ---------
+    segments : list
+        (start, stop), in any order.
+
+    Returns
+    -------
+    segments : list
+        (start, stop), apart from each other and in order of time.
+
+    Example
+    -------
+    >>> merge_segments([(3.0, 4.0), (0.0, 1.0), (0.5, 2.0)])
+    [(0.0, 2.0), (3.0, 4.0)]
+    """
+    merged = []
+    for start, stop in sorted(segments):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+        else:
+            merged.append((start, stop))
+    return merged
+
+
+class PlayItBackClassifier(Pretrained):
+    """A ready-to-use Play It Back model, as `export_inference` writes it.
+
+    A recording longer than the crop of the model is heard in uniform windows,
+    at least `views` and as many as cover it, and the probabilities are
+    averaged; a shorter one is heard once. Recordings do not depend on others
+    in their batch, and results do not change from call to call.
+
+    Load only what you trust: hyperparams.yaml can execute code.
+
+    Arguments
+    ---------
+    See ``Pretrained``. The YAML holds "sample_rate", "views", "multi_label"
+    (independent classes: sigmoid instead of softmax), "label_encoder" and the
+    module "model".
+
+    Example
+    -------
+    >>> import speechbrain_pib.inference.classifiers as classifiers
+    >>> from speechbrain.dataio.encoder import CategoricalEncoder
+    >>> from speechbrain_pib.lobes.features import MultiHopFbank
+    >>> from speechbrain_pib.lobes.models.mvitv2 import MViTv2
+    >>> from speechbrain_pib.lobes.models.playitback import PlayItBack
+    >>> label_encoder = CategoricalEncoder()
+    >>> label_encoder.update_from_iterable(["bark", "meow"])
+    >>> model = PlayItBack(
+    ...     MultiHopFbank(hop_length=160, n_frames=100), MViTv2(2, "nano")
+    ... )
+    >>> classifier = classifiers.PlayItBackClassifier(
+    ...     modules={"model": model},
+    ...     hparams={
+    ...         "sample_rate": 16000,
+    ...         "views": 2,
+    ...         "multi_label": False,
+    ...         "label_encoder": label_encoder,
+    ...     },
+    ...     run_opts={"device": "cpu"},
+    ... )
+    >>> wavs = torch.randn(3, 40000)
+    >>> out_prob, score, index, text_lab = classifier.classify_batch(wavs)
+    >>> out_prob.shape, score.shape, index.shape, len(text_lab)
+    (torch.Size([3, 2]), torch.Size([3]), torch.Size([3]), 3)
+    >>> classifier.listen_batch(wavs)[0].windows
+    [(0.0, 1.0), (0.75, 1.75), (1.5, 2.5)]
+    """
+
+    HPARAMS_NEEDED = ["sample_rate", "views", "multi_label", "label_encoder"]
+    MODULES_NEEDED = ["model"]
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.fbank.sample_rate != self.hparams.sample_rate:
+            raise ValueError(
+                f"sample_rate is {self.hparams.sample_rate}, the model's "
+                f"front end was built for {self.fbank.sample_rate}"
+            )
+
+    @property
+    def fbank(self):
+        """The front end of the model."""
+        return self.mods.model.fbank
+
+    @property
+    def crop_seconds(self):
+        """Duration of a window in seconds."""
+        return self.fbank.n_samples / self.fbank.sample_rate
+
+    @classmethod
+    def from_hparams(cls, source, *args, **kwargs):
+        """Loads a folder that `export_inference` wrote.
+
+        Arguments
+        ---------
+        source : str or Path
+            The folder, or a Hugging Face hub name "owner/name". A name whose
+            owner is a folder here is a folder, too.
+        *args : tuple
+            As for ``Pretrained.from_hparams``.
+        **kwargs : dict
+            As for ``Pretrained.from_hparams``, such as ``run_opts`` with
+            "device" and "precision".
+
+        Returns
+        -------
+        classifier : PlayItBackClassifier
+
+        Raises
+        ------
+        FileNotFoundError
+            If the folder, or a file in it, does not exist.
+        ValueError
+            If weights do not match the model, naming each entry.
+        """
+        if isinstance(source, FetchSource):
+            return super().from_hparams(source, *args, **kwargs)
+        source = os.fspath(source)
+        _check_source(source)
+        try:
+            return super().from_hparams(source, *args, **kwargs)
+        except OSError as error:
+            if os.path.isdir(source):
+                raise
+            raise FileNotFoundError(
+                f"there is no folder {source}, and it was not found on the "
+                f"Hugging Face hub: {error}"
+            ) from error
+
+    def forward(self, wavs, wav_lens=None):
+        """As `classify_batch`."""
+        return self.classify_batch(wavs, wav_lens)
+
+    def classify_batch(self, wavs, wav_lens=None):
+        """Classifies waveforms in memory.
+
+        Arguments
+        ---------
+        wavs : torch.Tensor
+            [batch, samples] or [samples], any number of samples, at the
+            sampling rate of the model, in [-1, 1].
+        wav_lens : torch.Tensor
+            Lengths relative to `samples`, in (0, 1] [batch]; what is beyond
+            is not heard (default: everything is).
+
+        Returns
+        -------
+        out_prob : torch.Tensor
+            Probability of each class [batch, classes].
+        score : torch.Tensor
+            Probability of the best class [batch].
+        index : torch.Tensor
+            Index of the best class [batch].
+        text_lab : list of str
+            Label of the best class.
+
+        Raises
+        ------
+        ValueError
+            If the waveforms have the wrong shape or type, or are not finite.
+        """
+        heard = self.listen_batch(wavs, wav_lens)
+        return self._decide(torch.stack([one.probabilities for one in heard]))
+
+    def classify_file(self, path):
+        """Classifies an audio file.
+
+        Arguments
+        ---------
+        path : str or Path
+            wav, flac, ogg or mp3 of any sampling rate, number of channels and
+            duration.
+
+        Returns
+        -------
+        As `classify_batch`, for a batch of one.
+
+        Raises
+        ------
+        UnreadableAudioError
+            If the file is missing, damaged or empty, or not finite.
+        """
+        return self._decide(self.listen_file(path).probabilities.unsqueeze(0))
+
+    def encode_batch(self, wavs, wav_lens=None):
+        """Computes an embedding of each waveform.
+
+        Arguments
+        ---------
+        wavs : torch.Tensor
+            As for `classify_batch`.
+        wav_lens : torch.Tensor
+            As for `classify_batch`.
+
+        Returns
+        -------
+        embeddings : torch.Tensor
+            What the last layer classifies [batch, 1, features].
+        """
+        heard = self.listen_batch(wavs, wav_lens)
+        return torch.stack([one.embedding for one in heard]).unsqueeze(1)
+
+    def listen_batch(self, wavs, wav_lens=None):
+        """Tells what was heard in waveforms, and what was replayed.
+
+        Arguments
+        ---------
+        wavs : torch.Tensor
+            As for `classify_batch`.
+        wav_lens : torch.Tensor
+            As for `classify_batch`.
+
+        Returns
+        -------
+        heard : list of Listening
+            One for each waveform.
+        """
+        rows = self._rows(wavs, wav_lens)
+        rate = self.fbank.sample_rate
+        starts = [self._window_starts(len(row) / rate) for row in rows]
+        segments = (
+            row[round(start * rate) :]
+            for row, row_starts in zip(rows, starts)
+            for start in row_starts
+        )
+        windows = iter(self._hear(segments))
+        return [
+            self._summarize(
+                len(row) / rate,
+                row_starts,
+                list(itertools.islice(windows, len(row_starts))),
+            )
+            for row, row_starts in zip(rows, starts)
+        ]
+
+    def listen_file(self, path):
+        """Tells what was heard in an audio file, and what was replayed.
+
+        The file is read window by window, however long it is.
+
+        Arguments
+        ---------
+        path : str or Path
+            As for `classify_file`.
+
+        Returns
+        -------
+        heard : Listening
+        """
+        path = os.fspath(path)
+        duration = probe_audio(path)
+        starts = self._window_starts(duration)
+        segments = (
+            read_segment(path, start, self.crop_seconds, self.fbank.sample_rate)
+            for start in starts
+        )
+        return self._summarize(duration, starts, self._hear(segments))
+
+    def _rows(self, wavs, wav_lens):
+        """The waveforms [n] of a batch without their padding."""
+        if wavs.ndim == 1:
+            wavs = wavs.unsqueeze(0)
+        if wavs.ndim != 2 or not wavs.numel() or not wavs.is_floating_point():
+            raise ValueError(
+                "expected waveforms [batch, samples] of floating point numbers "
+                f"in [-1, 1], got {wavs.dtype} of shape {list(wavs.shape)}"
+            )
+        if wav_lens is None:
+            wav_lens = torch.ones(len(wavs))
+        if wav_lens.shape != wavs.shape[:1] or not all(
+            0 < length <= 1 for length in wav_lens.tolist()
+        ):
+            raise ValueError(
+                f"expected {len(wavs)} relative lengths in (0, 1], "
+                f"got {wav_lens.tolist()}"
+            )
+        samples = (wav_lens * wavs.shape[1]).round().clamp(min=1).long()
+        rows = [row[:n] for row, n in zip(wavs.float(), samples.tolist())]
+        for index, row in enumerate(rows):
+            if not row.isfinite().all():
+                raise ValueError(
+                    f"waveform {index} of the batch has samples that are NaN "
+                    "or infinite"
+                )
+        return rows
+
+    def _window_starts(self, duration):
+        """Where the windows of a recording begin, in seconds."""
+        if duration <= self.crop_seconds:
+            return [0.0]
+        needed = math.ceil(round(duration / self.crop_seconds, 6))
+        views = max(self.hparams.views, needed)
+        return view_starts(duration, self.crop_seconds, views)
+
+    @torch.no_grad()
+    def _hear(self, segments):
+        """Probabilities, embedding and segments of each window.
+
+        Takes an iterable of waveforms [n], not longer than they need to be.
+        """
+        segments = iter(segments)
+        heard = []
+        while chunk := list(itertools.islice(segments, WINDOWS_PER_BATCH)):
+            wavs, lengths = stack_segments(chunk, self.fbank.n_samples)
+            with self.inference_ctx:
+                output = self.mods.model(
+                    wavs.to(self.device), lengths.to(self.device)
+                )
+            heard += zip(
+                self._probabilities(output.logits.float()),
+                output.embeddings.float(),
+                output.segments or [[]] * len(chunk),
+            )
+        return heard
+
+    def _probabilities(self, logits):
+        """Probabilities of the classes [windows, classes]."""
+        if not logits.isfinite().all():
+            raise ValueError(
+                "the model's output is not finite; are the samples in [-1, 1]?"
+            )
+        if self.hparams.multi_label:
+            return logits.sigmoid()
+        return logits.softmax(dim=-1)
+
+    def _summarize(self, duration, starts, windows):
+        """Joins the windows of a recording."""
+        probabilities, embeddings, segments = zip(*windows)
+        probabilities = torch.stack(probabilities)
+        # The selection of the last pass is not replayed.
+        replays = zip(*(passes[:-1] for passes in segments))
+        return Listening(
+            probabilities=probabilities.mean(dim=0),
+            embedding=torch.stack(embeddings).mean(dim=0),
+            segments=[
+                merge_segments(
+                    (start + begin, min(start + end, duration))
+                    for start, window in zip(starts, replay)
+                    for begin, end in window
+                )
+                for replay in replays
+            ],
+            windows=[
+                (start, min(start + self.crop_seconds, duration))
+                for start in starts
+            ],
+            window_probabilities=probabilities,
+        )
+
+    def _decide(self, out_prob):
+        """Probabilities, best score, its index and label."""
+        score, index = out_prob.max(dim=-1)
+        label_encoder = self.hparams.label_encoder
+        label_encoder.expect_len(out_prob.shape[1])
+        return out_prob, score, index, label_encoder.decode_torch(index)
+
+
+def _check_source(source):
+    """Raises if a folder does not exist, which Pretrained would look for on
+    the Hugging Face hub."""
+    if os.path.isdir(source) or source.startswith(("http://", "https://")):
+        return
+    owner = source.split("/")[0]
+    if not HUB_NAME.fullmatch(source) or os.path.isdir(owner):
+        raise FileNotFoundError(
+            f"there is no folder {source}; give the inference folder that a "
+            "recipe wrote, or the name of a model on the Hugging Face hub "
+            "(owner/name)"
+        )

@@ -1,0 +1,124 @@
+"""Command line of the recipes: where hyperparameter files are looked up, and
+what happens when no data is given.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import os
+import sys
+
+import speechbrain as sb
+import yaml
+from speechbrain.utils.logger import get_logger
+
+logger = get_logger(__name__)
+
+
+def find_beside(path, script):
+    """A file that is given from here or, failing that, from beside a script.
+
+    Arguments
+    ---------
+    path : str
+        As the user typed it.
+    script : str
+        The recipe's train.py.
+
+    Returns
+    -------
+    path : str
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is in neither place.
+
+    Example
+    -------
+    >>> folder = getfixture("tmpdir")
+    >>> path = folder.mkdir("hparams").join("pib.yaml").ensure()
+    >>> found = find_beside("hparams/pib.yaml", str(folder / "train.py"))
+    >>> found == str(path)
+    True
+    """
+    beside = os.path.join(os.path.dirname(os.path.abspath(script)), path)
+    for candidate in (path, beside):
+        if os.path.exists(candidate):
+            return candidate
+    raise FileNotFoundError(f"there is no {path}, nor {beside}")
+
+
+def parse_recipe_arguments(script, miniature=None, arguments=None):
+    """Parses a recipe's command line.
+
+    As speechbrain.parse_arguments; the hyperparameter file may be given from
+    the current folder or from beside the script. Without --data_folder, the
+    overrides in the file for the miniature are put before the user's own.
+
+    Arguments
+    ---------
+    script : str
+        The recipe's train.py.
+    miniature : str
+        Overrides for a run without data (default: data_folder is needed).
+    arguments : list
+        The command line without the script (default: sys.argv[1:]).
+
+    Returns
+    -------
+    hparams_file : str
+    run_opts : dict
+    overrides : str
+        YAML.
+
+    Example
+    -------
+    >>> folder = getfixture("tmpdir")
+    >>> folder.join("a.yaml").write("data_folder: !PLACEHOLDER")
+    >>> _, run_opts, overrides = parse_recipe_arguments(
+    ...     str(folder / "train.py"),
+    ...     arguments=["a.yaml", "--data_folder=/data", "--device=cpu"],
+    ... )
+    >>> overrides, run_opts["device"]
+    ('data_folder: /data', 'cpu')
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments and not arguments[0].startswith("-"):
+        arguments[0] = find_beside(arguments[0], script)
+    hparams_file, run_opts, overrides = sb.parse_arguments(arguments)
+    given = yaml.compose(overrides) if overrides else None
+    names = {key.value for key, _ in given.value} if given else set()
+    if "data_folder" in names:
+        return hparams_file, run_opts, overrides
+    if miniature is None:
+        raise ValueError(
+            "give the data with --data_folder=/path/to/the/data; see the "
+            "README beside the recipe for its layout"
+        )
+    logger.warning(BANNER)
+    small = _select_overrides(
+        find_beside(miniature, script), hparams_file, names
+    )
+    return hparams_file, run_opts, "\n".join([small, overrides]).strip()
+
+
+BANNER = """No --data_folder was given.
+==========================================================================
+  This run makes its own MINIATURE data set and trains a small model on it,
+  to show that everything works. Its numbers say nothing about real data.
+  For real data: --data_folder=/path/to/the/data
+=========================================================================="""
+
+
+def _select_overrides(path, hparams_file, taken):
+    """The miniature's overrides of what this hyperparameter file holds and
+    the user did not set."""
+    with open(hparams_file) as file:
+        known = {key.value for key, _ in yaml.compose(file).value}
+    with open(path) as file:
+        node = yaml.compose(file)
+    node.value = [
+        (key, value) for key, value in node.value if key.value in known - taken
+    ]
+    return yaml.serialize(node)

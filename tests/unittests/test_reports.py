@@ -1,0 +1,33 @@
+"""Result files."""
+
+import json
+
+import numpy as np
+import torch
+
+from speechbrain_pib.utils.metrics import ClipScores
+from speechbrain_pib.utils.reports import write_results
+
+
+def test_table_has_a_line_for_each_output_and_scores_come_back(tmp_path):
+    scores = ClipScores()
+    right, wrong = torch.eye(3), torch.eye(3).roll(1, 0)
+    outputs = {"pass_0": wrong, "fused": right, "fused_random": wrong}
+    scores.append(["b", "a", "c"], torch.eye(3), outputs)
+    scores.gather()
+    results = {
+        "replays": 1,
+        "scores": {name: scores.summarize(name) for name in outputs},
+    }
+    write_results(str(tmp_path), results, scores, ["x", "y", "z"])
+    lines = (tmp_path / "results.md").read_text().splitlines()
+    assert [line.split("|")[2].strip() for line in lines[2:]] == [
+        "0.0000",
+        "1.0000",
+        "0.0000",
+    ]
+    assert "random" in lines[4]
+    assert json.loads((tmp_path / "results.json").read_text()) == results
+    with np.load(tmp_path / "scores.npz") as file:
+        assert file["ids"].tolist() == ["a", "b", "c"]
+        assert file["fused"].argmax(1).tolist() == [1, 0, 2]
