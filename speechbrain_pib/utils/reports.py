@@ -66,9 +66,13 @@ def describe_scores(name, replays):
 
     Example
     -------
-    >>> describe_scores("pass_0", 3), describe_scores("fused_same_hop", 3)
-    ('nothing (after pass 0)', 'same hop, all passes fused')
+    >>> describe_scores("pass_0", 3)
+    'nothing (after pass 0)'
+    >>> describe_scores("fused_same_hop", 3)
+    'same hop, all passes fused'
     """
+    if replays == 0:
+        return "nothing (a single pass)"
     if name == "pass_0":
         return "nothing (after pass 0)"
     if name.startswith("pass_"):

@@ -38,7 +38,7 @@ def test_two_processes_train_and_measure_as_one(run_recipe):
     both = run_recipe("VGGSound", "hparams/pib.yaml", *SMALL, ranks=2)
     pair = read_scores(both)
     results = json.loads((both / "results.json").read_text())
-    run_recipe("VGGSound", "hparams/pib.yaml", *SMALL, "--test_only=True")
+    run_recipe("VGGSound", "hparams/pib.yaml", *SMALL, "--test_only")
     alone = read_scores(both)
     assert results["clips"] == len(set(alone["ids"])) == len(alone["ids"])
     assert pair["ids"].tolist() == alone["ids"].tolist()

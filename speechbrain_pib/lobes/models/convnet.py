@@ -122,12 +122,12 @@ class ConvNet(torch.nn.Module):
         Returns
         -------
         grid : torch.Tensor
-            Features [batch, time, frequency, output_size].
+            Normalised features [batch, time, frequency, output_size].
         """
         # From silence, ln(1e-6) = -13.8, to loud, about 4, to -2 .. 2.5.
         x = ((log_mel + 6.0) / 4.0).unsqueeze(1)
         x = x.contiguous(memory_format=torch.channels_last)
-        return self.features(x).permute(0, 2, 3, 1)
+        return self.norm(self.features(x).permute(0, 2, 3, 1))
 
     def forward_head(self, pooled):
         """Classifies pooled features.
@@ -142,7 +142,7 @@ class ConvNet(torch.nn.Module):
         logits : torch.Tensor
             Class scores before softmax [..., num_classes].
         """
-        return self.head(self.dropout(self.norm(pooled)))
+        return self.head(self.dropout(pooled))
 
     def token_positions(self, num_frames):
         """Tells where in time the rows of the grid lie.
