@@ -26,7 +26,7 @@ from speechbrain_pib.utils.reports import draw_replays, write_results
 
 logger = get_logger(__name__)
 
-CONTROLS = ("same_hop", "random", "loudest", "event")
+CONTROLS = ("same_hop", "random", "loudest")
 
 
 class PlayItBackBrain(sb.Brain):
@@ -277,13 +277,14 @@ class PlayItBackBrain(sb.Brain):
         elif control == "random":
             places = self._random_places(batch, stage).to(widths.device)
             mask = random_segments(places, widths, n_frames)
-        elif control == "loudest":
+        elif control == "loudest" and log_mel is not None:
             mask = loudest_frames(log_mel[:, 0], widths)
-        elif control == "event":
+        elif control == "event" and hasattr(batch, "event"):
             mask = event_frames(batch.event.data, n_frames, self._hop_seconds)
         else:
             raise ValueError(
-                f"there is no selection {control!r}; choose learned or one of "
+                f"there is no selection {control!r} for these data; choose "
+                "learned or, where the truth is known, event, or one of "
                 + ", ".join(CONTROLS)
             )
         return mask.unsqueeze(1).expand(-1, model.replays, -1)

@@ -45,7 +45,7 @@ def clip_dataset(
 
     An item has "id", "wavs" [views, samples], relative "lengths" [views] and a
     one-hot "target" [classes]; and "event" (start, stop in seconds), if the
-    manifest knows it and the clip is heard in one view.
+    manifest knows it and every clip is heard whole, in one view.
 
     Arguments
     ---------
@@ -97,8 +97,10 @@ def clip_dataset(
     pipelines = [audio_pipeline, label_pipeline]
     keys = ["id", "wavs", "lengths", "target"]
     dataset = DynamicItemDataset.from_csv(manifest)
-    first = next(iter(dataset.data.values()))
-    if views == 1 and "event_start" in first:
+    heard_whole = views in (None, 1) and all(
+        float(row["duration"]) <= crop_seconds for row in dataset.data.values()
+    )
+    if heard_whole and "event_start" in next(iter(dataset.data.values())):
         pipelines.append(event_pipeline)
         keys.append("event")
     for pipeline in pipelines:

@@ -11,6 +11,7 @@ import sys
 import speechbrain as sb
 import yaml
 from speechbrain.utils.logger import get_logger
+from speechbrain.utils.run_opts import RunOptions
 
 logger = get_logger(__name__)
 
@@ -49,6 +50,40 @@ def find_beside(path, script):
     raise FileNotFoundError(f"there is no {path}, nor {beside}")
 
 
+def drop_flag_values(arguments):
+    """Lets SpeechBrain's switches be given as ``--test_only True`` too.
+
+    Arguments
+    ---------
+    arguments : list
+        A command line.
+
+    Returns
+    -------
+    arguments : list
+        The same with bare switches; those given as False are left out.
+
+    Example
+    -------
+    >>> drop_flag_values(["a.yaml", "--test_only", "True", "--debug=False"])
+    ['a.yaml', '--test_only']
+    """
+    defaults = RunOptions().as_dict()
+    switches = {
+        f"--{name}" for name, value in defaults.items() if value is False
+    }
+    kept, values = [], {"True": True, "False": False}
+    for argument in arguments:
+        name, _, value = argument.partition("=")
+        if name in switches and value in values:
+            kept += [name] * values[value]
+        elif argument in values and kept and kept[-1] in switches:
+            kept = kept if values[argument] else kept[:-1]
+        else:
+            kept.append(argument)
+    return kept
+
+
 def parse_recipe_arguments(script, miniature=None, arguments=None):
     """Parses a recipe's command line.
 
@@ -83,7 +118,8 @@ def parse_recipe_arguments(script, miniature=None, arguments=None):
     >>> overrides, run_opts["device"]
     ('data_folder: /data', 'cpu')
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    arguments = drop_flag_values(arguments)
     if arguments and not arguments[0].startswith("-"):
         arguments[0] = find_beside(arguments[0], script)
     hparams_file, run_opts, overrides = sb.parse_arguments(arguments)

@@ -27,13 +27,13 @@ def manifest(tmp_path):
     return tmp_path
 
 
-def load(folder, views):
+def load(folder, views, crop_seconds=1.0):
     """The only item of the data set."""
     encoder = load_label_encoder(str(folder / "classes.txt"))
     dataset = clip_dataset(
         str(folder / "test.csv"),
         encoder,
-        crop_seconds=1.0,
+        crop_seconds=crop_seconds,
         sample_rate=16000,
         views=views,
     )
@@ -44,12 +44,16 @@ def test_classes_keep_the_order_of_the_list(manifest):
     assert load(manifest, 2)["target"].tolist() == [0.0, 1.0]
 
 
-def test_views_are_uniform_and_the_event_needs_a_single_one(manifest):
-    item = load(manifest, 3)
-    starts = item["wavs"][:, 0] * 48000
+def test_views_are_uniform(manifest):
+    starts = load(manifest, 3)["wavs"][:, 0] * 48000
     assert torch.allclose(starts, torch.tensor([0.0, 16000, 32000]), atol=0.1)
-    assert "event" not in item
-    assert load(manifest, 1)["event"].tolist() == [0.5, 1.25]
+
+
+def test_the_event_is_known_where_the_whole_clip_is_heard_once(manifest):
+    for views in (None, 1):
+        assert load(manifest, views, 3.0)["event"].tolist() == [0.5, 1.25]
+        assert "event" not in load(manifest, views, 1.0)
+    assert "event" not in load(manifest, 2, 3.0)
 
 
 def test_training_crops_lie_anywhere(manifest):
