@@ -5,6 +5,7 @@ Authors
 """
 
 import os
+import zipfile
 import zlib
 
 import numpy as np
@@ -143,13 +144,15 @@ class PlayItBackBrain(sb.Brain):
             if name != "dataloader-TRAIN"
             and not self.checkpointer.optional_recoverables.get(name)
         }
-        missing = needed - set(checkpoint.paramfiles)
-        if missing:
+        files = checkpoint.paramfiles
+        broken = {name for name in files if not _is_complete(files[name])}
+        broken |= needed - set(files)
+        if broken:
             logger.warning(
                 f"{checkpoint.path} is passed over, it lacks "
-                + ", ".join(sorted(missing))
+                + ", ".join(sorted(broken))
             )
-        return not missing
+        return not broken
 
     def compute_forward(self, batch, stage):
         """Listens to a batch, every view as a clip of its own.
@@ -437,3 +440,11 @@ class PlayItBackBrain(sb.Brain):
             for mean in means.values():
                 ddp_all_reduce(mean, torch.distributed.ReduceOp.AVG)
         return {name: mean.item() for name, mean in means.items()}
+
+
+def _is_complete(path):
+    """Whether a checkpoint's file has its end; torch.save writes zip files,
+    which keep their directory there."""
+    with open(path, "rb") as file:
+        head = file.read(2)
+    return zipfile.is_zipfile(path) if head == b"PK" else bool(head)

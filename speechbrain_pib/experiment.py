@@ -79,7 +79,14 @@ def run_experiment(brain_class, hparams, run_opts, label_encoder, datasets):
             f"the data have {len(label_encoder)} classes, the model "
             f"{hparams['num_classes']}; give --num_classes={len(label_encoder)}"
         )
-    if hparams["pretrained_backbone"] is not None:
+    model, pretrained = hparams["model"], hparams["pretrained_backbone"]
+    if model.freeze_backbone and not (pretrained or run_opts["test_only"]):
+        raise ValueError(
+            "the backbone is frozen and nobody trained it: give "
+            "--pretrained_backbone=/path/to/weights (from backbone.yaml), or "
+            "--freeze_backbone=False"
+        )
+    if pretrained is not None:
         load_backbone(hparams["model"].backbone, hparams["pretrained_backbone"])
     brain = brain_class(
         modules=hparams["modules"],
@@ -102,7 +109,6 @@ def run_experiment(brain_class, hparams, run_opts, label_encoder, datasets):
         test_loader_kwargs=dict(hparams["test_dataloader_opts"]),
     )
     folder = hparams["output_folder"]
-    replays = hparams["model"].replays
     run_on_main(
         export_inference,
         kwargs={
@@ -110,9 +116,9 @@ def run_experiment(brain_class, hparams, run_opts, label_encoder, datasets):
             # The copy in the output folder holds the overrides already.
             "hparams_file": os.path.join(folder, "hyperparams.yaml"),
             "overrides": {},
-            "model": hparams["model"],
+            "model": model,
             "label_encoder": label_encoder,
-            "title": f"Play It Back X{replays} on {hparams['dataset']}",
+            "title": f"Play It Back X{model.replays} on {hparams['dataset']}",
             "dataset": hparams["dataset"],
             "metrics": brain.results["scores"]["fused"],
             "command": shlex.join(["python", *sys.argv]),

@@ -27,8 +27,9 @@ from speechbrain_pib.utils.arguments import find_beside
 def prepare_data(hparams):
     """Writes the manifests, and the miniature where it is asked for."""
     if hparams["miniature_clips"] is not None:
+        clips = hparams["miniature_clips"]
         write_miniature(
-            hparams["data_folder"], n_train=hparams["miniature_clips"]
+            hparams["data_folder"], n_train=clips, n_test=clips // 5
         )
     prepare_vggsound(
         hparams["data_folder"],

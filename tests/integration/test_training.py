@@ -136,3 +136,13 @@ def test_wrong_number_of_classes_is_an_error(run_recipe):
             "--miniature_clips=96",
             "--num_classes=5",
         )
+
+
+def test_a_frozen_backbone_has_to_be_trained(run_recipe):
+    with pytest.raises(AssertionError, match="nobody trained it"):
+        run_recipe(
+            "VGGSound",
+            "hparams/pib.yaml",
+            "--miniature_clips=96",
+            "--freeze_backbone=True",
+        )

@@ -1,0 +1,118 @@
+"""What PlayItBackBrain changes of SpeechBrain's Brain."""
+
+import functools
+from types import SimpleNamespace
+
+import pytest
+import speechbrain as sb
+import torch
+from speechbrain.utils.checkpoints import Checkpointer
+from speechbrain.utils.epoch_loop import EpochCounter
+
+from speechbrain_pib.core import PlayItBackBrain
+from speechbrain_pib.lobes.features import MultiHopFbank
+from speechbrain_pib.lobes.models.convnet import ConvNet
+from speechbrain_pib.lobes.models.latent_decoder import LatentDecoder
+from speechbrain_pib.lobes.models.playitback import PlayItBack
+from speechbrain_pib.lobes.models.slot_attention import SlotSelector
+from speechbrain_pib.nnet.losses import PlayItBackLoss
+from speechbrain_pib.nnet.schedulers import WarmupCosine
+from speechbrain_pib.utils.optimizers import build_optimizer
+
+
+@pytest.fixture
+def brain(tmp_path, device):
+    """A brain with a small model, its optimizer and a checkpointer."""
+    backbone = ConvNet(3, channels=[8, 16])
+    model = PlayItBack(
+        MultiHopFbank(100, 20, n_mels=16, n_fft=512),
+        backbone,
+        SlotSelector(16, slot_size=8),
+        LatentDecoder(16, 3, 2, num_latents=2, latent_size=8),
+        replays=1,
+    )
+    counter = EpochCounter(1)
+    checkpointer = Checkpointer(
+        str(tmp_path), {"model": model, "counter": counter}
+    )
+    brain = PlayItBackBrain(
+        {"model": model},
+        functools.partial(
+            build_optimizer, name="SGD", lr=1.0, weight_decay=0.0
+        ),
+        {
+            "model": model,
+            "loss": PlayItBackLoss(),
+            "schedule": WarmupCosine(0, 1),
+            "seed": 1,
+            "selection": "learned",
+        },
+        {"device": device, "max_grad_norm": 0.5},
+        checkpointer,
+    )
+    brain.steps_per_epoch = 10
+    return brain
+
+
+def test_gradients_of_all_groups_are_clipped_together(brain):
+    brain.init_optimizers()
+    parameters = list(brain.modules.model.parameters())
+    before = [p.detach().clone() for p in parameters]
+    for parameter in parameters:
+        parameter.grad = torch.full_like(parameter, 100.0)
+    for group in brain.optimizer.param_groups:
+        group["momentum"], group["nesterov"] = 0.0, False
+    brain.optimizers_step()
+    steps = [a - b.detach() for a, b in zip(before, parameters)]
+    norm = torch.cat([step.flatten() for step in steps]).norm()
+    assert norm.item() == pytest.approx(0.5, rel=1e-3)
+    assert all(step.abs().max() > 0 for step in steps)
+
+
+@pytest.mark.parametrize("kept", [None, 0.0, 0.5, 0.99])
+def test_a_half_written_checkpoint_is_passed_over(brain, kept, caplog):
+    brain.init_optimizers()
+    good = brain.checkpointer.save_checkpoint(meta={"top1": 0.1})
+    half = brain.checkpointer.save_checkpoint(meta={"top1": 0.9})
+    weights = half.path / "model.ckpt"
+    if kept is None:
+        weights.unlink()
+    else:
+        data = weights.read_bytes()
+        weights.write_bytes(data[: int(kept * len(data))])
+    brain.on_evaluate_start(max_key="top1")
+    assert "lacks model" in caplog.text and str(half.path) in caplog.text
+    assert good.path.exists() and half.path.exists()
+
+
+def test_nothing_to_evaluate_is_an_error(brain):
+    with pytest.raises(FileNotFoundError, match="train first"):
+        brain.on_evaluate_start()
+
+
+def test_a_set_smaller_than_a_batch_is_an_error(brain):
+    clips = [{"id": "a"}] * 3
+    options = {"batch_size": 4, "drop_last": True}
+    with pytest.raises(ValueError, match="3 training clips .* batch of 4"):
+        brain.make_dataloader(clips, sb.Stage.TRAIN, **options)
+
+
+def test_the_training_order_follows_the_seed(brain):
+    def order(seed):
+        brain.hparams.seed = seed
+        loader = brain.make_dataloader(
+            torch.arange(50), sb.Stage.TRAIN, ckpt_prefix=None, batch_size=50
+        )
+        return next(iter(loader)).tolist()
+
+    assert order(1) == order(1) != order(2)
+
+
+def test_random_segments_of_a_test_clip_do_not_depend_on_its_batch(brain):
+    def places(*ids):
+        wavs = SimpleNamespace(data=torch.zeros(len(ids), 2, 1))
+        batch = SimpleNamespace(id=list(ids), wavs=wavs)
+        return brain._random_places(batch, sb.Stage.TEST).tolist()
+
+    assert places("a", "b") == places("a") + places("b")
+    assert len(set(places("a", "b"))) == 4
