@@ -21,13 +21,13 @@ from speechbrain_pib.lobes.models.controls import (
     loudest_frames,
     random_segments,
 )
+from speechbrain_pib.lobes.models.replay import mask_to_segments
 from speechbrain_pib.utils.metrics import ClipScores, segment_overlap
 from speechbrain_pib.utils.optimizers import weight_decay_groups
-from speechbrain_pib.utils.reports import draw_replays, write_results
+from speechbrain_pib.utils.plots import plot_replays
+from speechbrain_pib.utils.reports import write_results
 
 logger = get_logger(__name__)
-
-CONTROLS = ("same_hop", "random", "loudest")
 
 
 class PlayItBackBrain(sb.Brain):
@@ -65,12 +65,15 @@ class PlayItBackBrain(sb.Brain):
         training and, in evaluation, a share of the clips for each rank."""
         loader_kwargs["pin_memory"] = "cuda" in str(self.device)
         if stage == sb.Stage.TRAIN:
-            loader_kwargs["sampler"] = ReproducibleRandomSampler(
-                dataset, seed=self.hparams.seed
+            # Brain tells this sampler the epoch, and wraps it under DDP.
+            self.train_sampler = ReproducibleRandomSampler(
+                dataset, seed=1000 * self.hparams.seed
             )
+            loader_kwargs["sampler"] = self.train_sampler
             # Drawing from a generator of its own leaves the default one as a
             # checkpoint restored it.
-            loader_kwargs["generator"] = torch.Generator()
+            self.worker_seeds = torch.Generator()
+            loader_kwargs["generator"] = self.worker_seeds
         elif self.distributed_launch:
             loader_kwargs = distributed_loader_specifics(
                 True, self.rank, dataset, loader_kwargs
@@ -102,9 +105,12 @@ class PlayItBackBrain(sb.Brain):
     def optimizers_step(self):
         """Clips the gradients of all groups together (Brain: of the first)."""
         self.scaler.unscale_(self.optimizer)
-        torch.nn.utils.clip_grad_norm_(
-            self.modules.model.parameters(), self.max_grad_norm
-        )
+        if self.max_grad_norm > 0:
+            torch.nn.utils.clip_grad_norm_(
+                self.modules.model.parameters(), self.max_grad_norm
+            )
+        if self.skip_nonfinite_grads and not self.scaler.is_enabled():
+            self.check_gradients()
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
@@ -120,6 +126,9 @@ class PlayItBackBrain(sb.Brain):
         self._compile()
         self._wrap_distributed()
         self.init_optimizers()
+        if self.distributed_launch:
+            # Other masks, noise and mixtures on every process.
+            torch.manual_seed(self.hparams.seed + self.rank)
         if self.checkpointer is not None:
             self.checkpointer.recover_if_possible(ckpt_predicate=self._is_whole)
 
@@ -187,9 +196,14 @@ class PlayItBackBrain(sb.Brain):
         return self.modules.model(wavs, lengths, masks), targets
 
     def _replays_a_control(self):
-        """Whether the replays do not follow the learned selection."""
+        """Whether the replays follow a control."""
         replays = self.hparams.model.replays
         return replays > 0 and self.hparams.selection != "learned"
+
+    def _replays_its_selection(self):
+        """Whether the replays follow the learned selection."""
+        replays = self.hparams.model.replays
+        return replays > 0 and self.hparams.selection == "learned"
 
     def _flatten_views(self, batch):
         """Waveforms, relative lengths and targets of all views."""
@@ -232,8 +246,10 @@ class PlayItBackBrain(sb.Brain):
                 logits[f"pass_{index}"] = of_pass
         logits["fused"] = output.logits
         if stage == sb.Stage.TEST:
-            if output.masks is not None and not self._replays_a_control():
+            if self._replays_its_selection():
                 logits.update(self._control_logits(output, batch, stage))
+            if output.masks is not None and hasattr(batch, "event"):
+                self._keep_overlap(output, batch)
             self._keep_pictures(output, batch)
         views = batch.wavs.data.shape[1]
         scores = {
@@ -243,8 +259,6 @@ class PlayItBackBrain(sb.Brain):
             for name, values in logits.items()
         }
         self.scores.append(batch.id, batch.target.data, scores)
-        if output.masks is not None and hasattr(batch, "event"):
-            self._keep_overlap(output, batch)
 
     def _keep_overlap(self, output, batch):
         """Appends how well each pass found the true event."""
@@ -278,7 +292,7 @@ class PlayItBackBrain(sb.Brain):
         if control == "same_hop":
             mask = widths.new_zeros(len(widths), n_frames).bool()
         elif control == "random":
-            places = self._random_places(batch, stage).to(widths.device)
+            places = self._random_places(batch, stage)
             mask = random_segments(places, widths, n_frames)
         elif control == "loudest" and log_mel is not None:
             mask = loudest_frames(log_mel[:, 0], widths)
@@ -286,9 +300,9 @@ class PlayItBackBrain(sb.Brain):
             mask = event_frames(batch.event.data, n_frames, self._hop_seconds)
         else:
             raise ValueError(
-                f"there is no selection {control!r} for these data; choose "
-                "learned or, where the truth is known, event, or one of "
-                + ", ".join(CONTROLS)
+                f"there is no selection {control!r} here; choose learned, "
+                "same_hop or random, event where the truth is known, or, in "
+                "controls alone, loudest"
             )
         return mask.unsqueeze(1).expand(-1, model.replays, -1)
 
@@ -301,19 +315,20 @@ class PlayItBackBrain(sb.Brain):
         """Uniform in [0, 1): fresh in training, else fixed for each clip."""
         views = batch.wavs.data.shape[1]
         if stage == sb.Stage.TRAIN:
-            return torch.rand(len(batch.id) * views)
-        return torch.tensor(
-            [
-                zlib.crc32(f"{clip} {view}".encode()) / 2**32
-                for clip in batch.id
-                for view in range(views)
-            ]
-        )
+            return torch.rand(len(batch.id) * views, device=self.device)
+        places = [
+            zlib.crc32(f"{clip} {view}".encode()) / 2**32
+            for clip in batch.id
+            for view in range(views)
+        ]
+        return torch.tensor(places, device=self.device)
 
     def on_stage_start(self, stage, epoch=None):
         """Prepares the statistics of a stage."""
         self.loss_terms = []
-        if stage != sb.Stage.TRAIN:
+        if stage == sb.Stage.TRAIN:
+            self.worker_seeds.manual_seed(1000 * self.hparams.seed + epoch)
+        else:
             self.scores, self.overlaps = ClipScores(), ClipScores()
         self.pictures = {}
 
@@ -325,7 +340,9 @@ class PlayItBackBrain(sb.Brain):
             if not self.has_validation:
                 self._log_epoch(epoch, {})
                 self.checkpointer.save_and_keep_only(
-                    meta={"epoch": epoch}, num_to_keep=1
+                    meta={"epoch": epoch},
+                    num_to_keep=1,
+                    ckpt_predicate=self._is_whole,
                 )
             return
         self.scores.gather()
@@ -336,6 +353,7 @@ class PlayItBackBrain(sb.Brain):
                 meta={"epoch": epoch, self.best: metrics[self.best]},
                 num_to_keep=1,
                 max_keys=[self.best],
+                ckpt_predicate=self._is_whole,
             )
         else:
             self.on_test_end(losses)
@@ -401,7 +419,7 @@ class PlayItBackBrain(sb.Brain):
         pictures = os.path.join(folder, "replays")
         os.makedirs(pictures, exist_ok=True)
         for clip, picture in self.pictures.items():
-            draw_replays(
+            plot_replays(
                 **picture,
                 path=os.path.join(pictures, f"{clip}.png"),
                 title=f"{clip}: {self._verdict(clip, names)}",
@@ -422,9 +440,16 @@ class PlayItBackBrain(sb.Brain):
                 event = None
                 if hasattr(batch, "event"):
                     event = tuple(batch.event.data[index].tolist())
+                row = index * views
+                masks = [] if output.masks is None else output.masks[row]
                 self.pictures[clip] = {
-                    "output": output,
-                    "index": index * views,
+                    "log_mels": output.log_mel[row].float().cpu(),
+                    "times": output.centres[row].cpu() / output.sample_rate,
+                    # Nothing replays what the last pass selects.
+                    "segments": [
+                        mask_to_segments(mask, self._hop_seconds)
+                        for mask in masks[: max(len(masks) - 1, 1)]
+                    ],
                     "event": event,
                 }
 

@@ -114,6 +114,10 @@ def write_miniature(
         if os.path.exists(folder):
             shutil.rmtree(folder)
         os.rename(temporary, folder)
+    except OSError:
+        # Another run may have made the same miniature meanwhile.
+        if _read_parameters(folder) != parameters:
+            raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

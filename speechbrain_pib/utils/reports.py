@@ -8,9 +8,15 @@ import json
 import os
 
 from speechbrain_pib.dataio.manifest import atomic_writer
-from speechbrain_pib.utils.plots import plot_confusion_matrix, plot_replays
+from speechbrain_pib.utils.plots import plot_confusion_matrix
 
-METRICS = ("top1", "top5", "mAP", "AUC", "d_prime")
+METRICS = {
+    "top1": "top-1",
+    "top5": "top-5",
+    "mAP": "mAP",
+    "AUC": "AUC",
+    "d_prime": "d-prime",
+}
 
 
 def results_table(results):
@@ -28,7 +34,7 @@ def results_table(results):
     Example
     -------
     >>> print(results_table({"single pass": {"top1": 0.5}}))
-    | replayed    | top1   | top5   | mAP    | AUC    | d_prime |
+    | replayed    | top-1  | top-5  | mAP    | AUC    | d-prime |
     |-------------|--------|--------|--------|--------|---------|
     | single pass | 0.5000 |        |        |        |         |
     """
@@ -38,7 +44,7 @@ def results_table(results):
         for name, row in results.items()
     ]
     header = ["replayed".ljust(width)]
-    header += [metric.ljust(max(6, len(metric))) for metric in METRICS]
+    header += [title.ljust(6) for title in METRICS.values()]
     rule = "|".join("-" * (len(cell) + 2) for cell in header)
     rows = [f"| {' | '.join(line)} |" for line in [header, *lines]]
     return "\n".join([rows[0], f"|{rule}|", *rows[1:]])
@@ -47,7 +53,7 @@ def results_table(results):
 def _cell(row, metric):
     """A number with four digits, or blanks."""
     text = f"{row[metric]:.4f}" if metric in row else ""
-    return text.ljust(max(6, len(metric)))
+    return text.ljust(max(6, len(METRICS[metric])))
 
 
 def describe_scores(name, replays):
@@ -82,6 +88,19 @@ def describe_scores(name, replays):
         return "the selection, all passes fused"
     control = name.removeprefix("fused_").replace("_", " ")
     return f"{control}, all passes fused"
+
+
+def _remarks(results):
+    """What stands below the table: classes counted and overlap, in words."""
+    counted = results["scores"]["fused"].get("classes_with_positives", 0)
+    lines = [f"mAP, AUC and d-prime over {counted:.0f} classes with clips."]
+    for name, row in results.get("overlap", {}).items():
+        lines.append(
+            f"Selection of pass {name.removeprefix('pass_')}: "
+            f"{row['share_selected']:.1%} of the clip, intersection over "
+            f"union with the true event {row['intersection_over_union']:.3f}."
+        )
+    return "\n".join(lines) + "\n"
 
 
 def write_results(folder, results, scores, class_names):
@@ -119,41 +138,11 @@ def write_results(folder, results, scores, class_names):
         for name, row in results["scores"].items()
     }
     with atomic_writer(os.path.join(folder, "results.md")) as file:
-        file.write(results_table(rows) + "\n")
+        file.write(results_table(rows) + "\n\n")
+        file.write(_remarks(results))
     plot_confusion_matrix(
         scores.targets.argmax(axis=1),
         scores.scores["fused"].argmax(axis=1),
         class_names,
         os.path.join(folder, "confusion_matrix.png"),
-    )
-
-
-def draw_replays(output, index, path, title, event=None):
-    """Draws what one clip's passes heard and selected.
-
-    Arguments
-    ---------
-    output : PlayItBackOutput
-        Of a batch.
-    index : int
-        The clip in the batch.
-    path : str
-        The PNG file.
-    title : str
-        Above the picture.
-    event : tuple
-        Start and stop of the true event in seconds, if known.
-
-    Example
-    -------
-    >>> draw_replays(output, 0, "clip.png", "dog")  # doctest: +SKIP
-    """
-    segments = output.segments
-    plot_replays(
-        output.log_mel[index].float().cpu(),
-        output.centres[index].cpu() / output.sample_rate,
-        segments[index][:-1] if segments is not None else [],
-        path,
-        title=title,
-        event=event,
     )

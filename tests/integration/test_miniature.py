@@ -24,10 +24,12 @@ def test_replay_beats_the_single_pass_and_random_segments(run_recipe):
     assert list((output / "replays").glob("*.png"))
 
     classifier = PlayItBackClassifier.from_hparams(str(output / "inference"))
-    clips = sorted((output / "../data/audio").glob("*.wav"))[-20:]
+    clips = sorted((output / "../miniature_2400/audio").glob("*.wav"))[-20:]
     labels = {
         line.split(",")[0]: line.split(",")[2]
-        for line in (output / "../data/vggsound.csv").read_text().splitlines()
+        for line in (output / "../miniature_2400/vggsound.csv")
+        .read_text()
+        .splitlines()
     }
     correct = [
         classifier.classify_file(str(clip))[3][0] == labels[clip.stem[:11]]

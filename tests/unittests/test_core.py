@@ -97,15 +97,40 @@ def test_a_set_smaller_than_a_batch_is_an_error(brain):
         brain.make_dataloader(clips, sb.Stage.TRAIN, **options)
 
 
-def test_the_training_order_follows_the_seed(brain):
-    def order(seed):
+def test_the_training_order_follows_seed_and_epoch(brain):
+    def order(seed, epoch):
         brain.hparams.seed = seed
         loader = brain.make_dataloader(
             torch.arange(50), sb.Stage.TRAIN, ckpt_prefix=None, batch_size=50
         )
+        brain.train_sampler.set_epoch(epoch)
         return next(iter(loader)).tolist()
 
-    assert order(1) == order(1) != order(2)
+    assert order(1, 1) == order(1, 1)
+    assert len({tuple(order(*it)) for it in ((1, 1), (1, 2), (2, 1))}) == 3
+
+
+class RandomNumbers(torch.utils.data.Dataset):
+    """What a worker draws for each item."""
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return torch.rand(())
+
+
+def test_what_workers_draw_follows_seed_and_epoch(brain):
+    def draws(seed, epoch):
+        brain.hparams.seed = seed
+        loader = brain.make_dataloader(
+            RandomNumbers(), sb.Stage.TRAIN, ckpt_prefix=None, num_workers=1
+        )
+        brain.on_stage_start(sb.Stage.TRAIN, epoch)
+        return tuple(torch.cat([torch.atleast_1d(x) for x in loader]).tolist())
+
+    assert draws(1, 1) == draws(1, 1)
+    assert len({draws(*it) for it in ((1, 1), (1, 2), (2, 1))}) == 3
 
 
 def test_random_segments_of_a_test_clip_do_not_depend_on_its_batch(brain):

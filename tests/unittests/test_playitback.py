@@ -19,7 +19,7 @@ from speechbrain_pib.nnet.losses import PlayItBackLoss
 HOP, FRAMES, CLASSES = 200, 100, 5
 
 
-def build(replays=2, backbone=None, augment=None):
+def build(replays=2, backbone=None, augment=None, freeze_backbone=False):
     """A small model."""
     torch.manual_seed(0)
     backbone = backbone or MViTv2(CLASSES, embed_dim=8, depths=[1, 1, 1])
@@ -40,6 +40,7 @@ def build(replays=2, backbone=None, augment=None):
         decoder,
         replays=replays,
         augment=augment,
+        freeze_backbone=freeze_backbone,
     )
 
 
@@ -61,26 +62,24 @@ def test_every_number_of_replays_has_its_passes(replays, device):
     assert output.pass_logits.shape == (3, passes, CLASSES)
     assert output.centres.shape == (3, passes, FRAMES)
     assert output.embeddings.shape == (3, 16)
-    if replays == 0:
-        assert output.masks is None and output.segments is None
-    else:
-        assert output.masks.shape == (3, passes, FRAMES)
-        assert output.foreground_logits.shape == (3, passes, CLASSES)
-        assert len(output.segments) == 3
-        assert len(output.segments[0]) == passes
+    assert output.masks.shape == (3, passes, FRAMES)
+    assert output.foreground_logits.shape == (3, passes, CLASSES)
+    assert len(output.segments) == 3
+    assert len(output.segments[0]) == passes
 
 
+@pytest.mark.parametrize("replays", [0, 1, 3])
 @pytest.mark.parametrize("freeze_backbone", [False, True])
 @pytest.mark.parametrize("backbone", [MViTv2, ConvNet])
 def test_training_loss_reaches_every_trained_parameter(
-    backbone, freeze_backbone, device
+    backbone, freeze_backbone, replays, device
 ):
     if backbone is MViTv2:
         backbone = MViTv2(CLASSES, embed_dim=8, depths=[1, 1, 1])
     else:
         backbone = ConvNet(CLASSES, channels=[8, 16])
-    model = build(2, backbone, SpecAugment(2, 10, 2, 8)).to(device)
-    model.backbone.requires_grad_(not freeze_backbone)
+    augment = SpecAugment(2, 10, 2, 8)
+    model = build(replays, backbone, augment, freeze_backbone).to(device)
     targets = torch.eye(CLASSES, device=device)[:3]
     PlayItBackLoss()(model(noise().to(device)), targets)["loss"].backward()
     silent = [
@@ -90,6 +89,22 @@ def test_training_loss_reaches_every_trained_parameter(
         and (parameter.grad is None or not parameter.grad.abs().sum() > 0)
     ]
     assert silent == []
+
+
+def test_a_frozen_backbone_stays_as_it_is_and_in_evaluation_mode():
+    model = build(1, freeze_backbone=True).train()
+    assert model.selector.training and model.decoder.training
+    assert not any(part.training for part in model.backbone.modules())
+    assert not any(p.requires_grad for p in model.backbone.parameters())
+
+
+def test_a_backbone_alone_classifies_the_mean_of_its_grid():
+    backbone = MViTv2(CLASSES, embed_dim=8, depths=[1, 1, 1])
+    model = PlayItBack(MultiHopFbank(HOP, FRAMES, n_mels=32), backbone).eval()
+    output = model(noise())
+    logits = backbone(model.fbank(noise()))[1]
+    assert torch.allclose(output.logits, logits, atol=1e-5)
+    assert output.masks is None and output.segments is None
 
 
 def test_logits_are_computed_from_the_embeddings():
@@ -223,4 +238,14 @@ def test_inconsistent_parts_are_errors():
             model.selector,
             model.decoder,
             replays=3,
+        )
+    with pytest.raises(ValueError, match="a selector needs a decoder"):
+        PlayItBack(model.fbank, model.backbone, model.selector)
+    with pytest.raises(ValueError, match="selector was built for 7 features"):
+        PlayItBack(
+            model.fbank,
+            model.backbone,
+            SlotSelector(7),
+            model.decoder,
+            replays=1,
         )

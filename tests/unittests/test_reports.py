@@ -18,15 +18,24 @@ def test_table_has_a_line_for_each_output_and_scores_come_back(tmp_path):
     results = {
         "replays": 1,
         "scores": {name: scores.summarize(name) for name in outputs},
+        "overlap": {
+            "pass_0": {
+                "share_selected": 0.125,
+                "intersection_over_union": 0.25,
+            }
+        },
     }
     write_results(str(tmp_path), results, scores, ["x", "y", "z"])
     lines = (tmp_path / "results.md").read_text().splitlines()
-    assert [line.split("|")[2].strip() for line in lines[2:]] == [
+    assert [line.split("|")[2].strip() for line in lines[2:5]] == [
         "0.0000",
         "1.0000",
         "0.0000",
     ]
     assert "random" in lines[4]
+    assert "over 3 classes" in lines[6]
+    assert "Selection of pass 0: 12.5% of the clip" in lines[7]
+    assert lines[7].endswith("true event 0.250.")
     assert json.loads((tmp_path / "results.json").read_text()) == results
     with np.load(tmp_path / "scores.npz") as file:
         assert file["ids"].tolist() == ["a", "b", "c"]

@@ -277,6 +277,7 @@ class LatentDecoder(torch.nn.Module):
         dropout=0.1,
     ):
         super().__init__()
+        self.input_size = input_size
         self.num_bands = num_bands
         self.max_frequency = max_frequency
         self.latents = torch.nn.Parameter(torch.empty(num_latents, latent_size))

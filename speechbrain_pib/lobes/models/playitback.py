@@ -23,7 +23,7 @@ from speechbrain_pib.lobes.models.replay import (
 class PlayItBackOutput(NamedTuple):
     """What Play It Back heard. P passes = K replays + 1, T frames a pass.
 
-    The fields of selection are None for a model without a selector.
+    The fields of selection are None for a backbone alone.
 
     Arguments
     ---------
@@ -112,10 +112,10 @@ class PlayItBack(torch.nn.Module):
         ``forward_head`` pooled features to logits, and ``token_positions`` a
         number of frames to the frame indices of the grid's time steps.
     selector : torch.nn.Module
-        As SlotSelector: grid to attention [batch, 2, time]. Needed by replays.
+        As SlotSelector: grid to attention [batch, 2, time].
     decoder : torch.nn.Module
-        As LatentDecoder, for replays + 1 passes. Without it the model is the
-        backbone alone (stage 1 of the published training).
+        As LatentDecoder, for replays + 1 passes. Without selector and decoder
+        the model is the backbone alone (stage 1 of the published training).
     replays : int
         Number of replays: 0 for a single pass, 3 for "X3".
     augment : torch.nn.Module
@@ -155,21 +155,38 @@ class PlayItBack(torch.nn.Module):
         freeze_backbone=False,
     ):
         super().__init__()
-        if replays > 0 and (selector is None or decoder is None):
-            raise ValueError(f"{replays} replays need a selector and a decoder")
-        if decoder is not None and len(decoder.levels) != replays + 1:
-            raise ValueError(
-                f"the decoder has {len(decoder.levels)} levels; {replays} "
-                f"replays need {replays + 1} (num_passes)"
-            )
+        self._check_parts(backbone, selector, decoder, replays)
         self.fbank = fbank
         self.backbone = backbone
-        self.selector = selector if replays > 0 else None
+        self.selector = selector
         self.decoder = decoder
         self.replays = replays
         self.augment = augment
         self.freeze_backbone = freeze_backbone
         self.backbone.requires_grad_(not freeze_backbone)
+
+    @staticmethod
+    def _check_parts(backbone, selector, decoder, replays):
+        """Raises where the parts do not fit together."""
+        if (selector is None) != (decoder is None):
+            raise ValueError("a selector needs a decoder, and a decoder one")
+        if decoder is None:
+            if replays > 0:
+                raise ValueError(
+                    f"{replays} replays need a selector and a decoder"
+                )
+            return
+        if len(decoder.levels) != replays + 1:
+            raise ValueError(
+                f"the decoder has {len(decoder.levels)} levels; {replays} "
+                f"replays need {replays + 1} (num_passes)"
+            )
+        for name, part in (("selector", selector), ("decoder", decoder)):
+            if part.input_size != backbone.output_size:
+                raise ValueError(
+                    f"the {name} was built for {part.input_size} features, "
+                    f"the backbone gives {backbone.output_size}"
+                )
 
     def train(self, mode=True):
         """Sets the mode of all parts but a frozen backbone.

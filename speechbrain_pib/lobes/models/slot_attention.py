@@ -135,6 +135,7 @@ class SlotSelector(torch.nn.Module):
 
     def __init__(self, input_size, slot_size=128, iterations=3):
         super().__init__()
+        self.input_size = input_size
         self.position = torch.nn.Linear(2, input_size)
         self.slot_attention = SlotAttention(
             input_size, slot_size, num_slots=2, iterations=iterations
