@@ -38,7 +38,7 @@ def _check_torchaudio():
     raise ImportError(
         f"torch {_installed('torch')} and torchaudio "
         f"{_installed('torchaudio')} do not fit together; mend it with: "
-        'pip install "torch>=2.7.1,<2.15" "torchaudio>=2.7.1"'
+        'pip install --force-reinstall "torch>=2.7.1,<2.15" "torchaudio>=2.7.1"'
     )
 
 

@@ -79,15 +79,8 @@ def run_experiment(brain_class, hparams, run_opts, label_encoder, datasets):
             f"the data have {len(label_encoder)} classes, the model "
             f"{hparams['num_classes']}; give --num_classes={len(label_encoder)}"
         )
-    model, pretrained = hparams["model"], hparams["pretrained_backbone"]
-    if model.freeze_backbone and not (pretrained or run_opts["test_only"]):
-        raise ValueError(
-            "the backbone is frozen and nobody trained it: give "
-            "--pretrained_backbone=/path/to/weights (from backbone.yaml), or "
-            "--freeze_backbone=False"
-        )
-    if pretrained is not None:
-        load_backbone(hparams["model"].backbone, hparams["pretrained_backbone"])
+    if not run_opts["test_only"]:
+        _start_backbone(hparams)
     brain = brain_class(
         modules=hparams["modules"],
         opt_class=hparams["opt_class"],
@@ -108,20 +101,36 @@ def run_experiment(brain_class, hparams, run_opts, label_encoder, datasets):
         # Brain.evaluate writes into what it is given.
         test_loader_kwargs=dict(hparams["test_dataloader_opts"]),
     )
-    folder = hparams["output_folder"]
-    run_on_main(
-        export_inference,
-        kwargs={
-            "folder": os.path.join(folder, "inference"),
-            # The copy in the output folder holds the overrides already.
-            "hparams_file": os.path.join(folder, "hyperparams.yaml"),
-            "overrides": {},
-            "model": model,
-            "label_encoder": label_encoder,
-            "title": f"Play It Back X{model.replays} on {hparams['dataset']}",
-            "dataset": hparams["dataset"],
-            "metrics": brain.results["scores"]["fused"],
-            "command": shlex.join(["python", *sys.argv]),
-            "multi_label": hparams["loss"].multi_label,
-        },
+    if not (run_opts["test_only"] or run_opts["debug"]):
+        run_on_main(_export, args=[hparams, label_encoder, brain.results])
+
+
+def _start_backbone(hparams):
+    """Loads pretrained weights, without which nothing may be frozen."""
+    model, pretrained = hparams["model"], hparams["pretrained_backbone"]
+    if pretrained is not None:
+        load_backbone(model.backbone, pretrained)
+    elif model.freeze_backbone:
+        raise ValueError(
+            "the backbone is frozen and nobody trained it: give "
+            "--pretrained_backbone=/path/to/weights (from backbone.yaml), or "
+            "--freeze_backbone=False"
+        )
+
+
+def _export(hparams, label_encoder, results):
+    """Writes the inference folder."""
+    folder, model = hparams["output_folder"], hparams["model"]
+    export_inference(
+        os.path.join(folder, "inference"),
+        # The copy in the output folder holds the overrides already.
+        os.path.join(folder, "hyperparams.yaml"),
+        {},
+        model,
+        label_encoder,
+        title=f"Play It Back X{model.replays} on {hparams['dataset']}",
+        dataset=hparams["dataset"],
+        metrics=results["scores"]["fused"],
+        command=shlex.join(["python", *sys.argv]),
+        multi_label=hparams["loss"].multi_label,
     )

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -21,7 +22,10 @@ def pytest_addoption(parser):
 
 @pytest.fixture
 def device(request):
-    """Name of the device on which the tests run."""
+    """Name of the device on which the tests run, without TensorFloat-32,
+    which SpeechBrain allows at import and which is not what they compare."""
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
     return request.config.getoption("--device")
 
 

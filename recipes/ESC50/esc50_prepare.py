@@ -21,7 +21,7 @@ from speechbrain_pib.dataio.manifest import (
     report_coverage,
     write_manifest,
 )
-from speechbrain_pib.dataio.probe import UnreadableAudioError, probe_many
+from speechbrain_pib.dataio.probe import UnreadableAudioError, check_many
 
 logger = get_logger(__name__)
 
@@ -42,8 +42,8 @@ def prepare_esc50(data_folder, save_folder, *, test_fold, train_folds=None):
     Arguments
     ---------
     data_folder : str
-        Folder in ESC-50's layout: `audio/` and `meta/esc50.csv` (with columns
-        filename, fold, category). Audio may be wav, ogg, flac or mp3, whatever
+        Folder in ESC-50's layout, or with it in `ESC-50-master`: `audio/` and
+        `meta/esc50.csv` (with columns filename, fold, category). Audio may be wav, ogg, flac or mp3, whatever
         extension the csv gives.
     save_folder : str
         Where the manifests go.
@@ -64,6 +64,7 @@ def prepare_esc50(data_folder, save_folder, *, test_fold, train_folds=None):
     ...     "/data/ESC-50-master", "results", test_fold=1
     ... )  # doctest: +SKIP
     """
+    data_folder = find_esc50(data_folder)
     meta = os.path.join(data_folder, "meta", "esc50.csv")
     clips = read_meta(meta)
     test_fold, train_folds = _check_folds(clips, meta, test_fold, train_folds)
@@ -229,7 +230,7 @@ def match_clips(clips, audio):
         if not path
     ]
     found = {"train": [], "test": []}
-    durations = probe_many([path for _, path in here])
+    durations = check_many([path for _, path in here])
     for (clip, path), duration in zip(here, durations):
         if isinstance(duration, UnreadableAudioError):
             missing.append({**clip, "reason": duration})
@@ -245,6 +246,30 @@ def match_clips(clips, audio):
     return found, missing
 
 
+def find_esc50(folder):
+    """Where ESC-50's layout is: in a folder or in its ESC-50-master.
+
+    Arguments
+    ---------
+    folder : str
+        What the user gave.
+
+    Returns
+    -------
+    data_folder : str
+        The folder with `meta/esc50.csv`; what was given, if none has it.
+
+    Example
+    -------
+    >>> find_esc50("/no/such/folder")
+    '/no/such/folder'
+    """
+    for candidate in (folder, os.path.join(folder, ESC50_FOLDER)):
+        if os.path.isfile(os.path.join(candidate, "meta", "esc50.csv")):
+            return candidate
+    return folder
+
+
 def download_esc50(folder, url=ESC50_URL):
     """Downloads and unpacks ESC-50 (600 MB); skipped if it is there.
 
@@ -255,11 +280,6 @@ def download_esc50(folder, url=ESC50_URL):
     url : str
         The zip file.
 
-    Returns
-    -------
-    data_folder : str
-        The unpacked folder, for `prepare_esc50`.
-
     Raises
     ------
     RuntimeError
@@ -268,12 +288,11 @@ def download_esc50(folder, url=ESC50_URL):
     Example
     -------
     >>> download_esc50("/data")  # doctest: +SKIP
-    '/data/ESC-50-master'
     """
-    data_folder = os.path.join(folder, ESC50_FOLDER)
-    if os.path.isdir(data_folder):
+    data_folder = find_esc50(folder)
+    if os.path.isfile(os.path.join(data_folder, "meta", "esc50.csv")):
         logger.info("ESC-50 is already in %s", data_folder)
-        return data_folder
+        return
     temporary = os.path.join(folder, f"esc50.{os.getpid()}.tmp")
     archive = os.path.join(temporary, "esc50.zip")
     unpacked = os.path.join(temporary, "unpacked")
@@ -284,10 +303,12 @@ def download_esc50(folder, url=ESC50_URL):
         metas = glob.glob(os.path.join(unpacked, "*", "meta", "esc50.csv"))
         if not metas:
             raise RuntimeError(f"{url} holds no meta/esc50.csv: not ESC-50")
-        os.rename(os.path.dirname(os.path.dirname(metas[0])), data_folder)
+        os.rename(
+            os.path.dirname(os.path.dirname(metas[0])),
+            os.path.join(folder, ESC50_FOLDER),
+        )
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return data_folder
 
 
 def _download(url, path):

@@ -23,11 +23,10 @@ from speechbrain_pib.experiment import run_experiment, start_experiment
 
 def prepare_data(hparams):
     """Writes the manifests, after fetching the data where it is asked for."""
-    data_folder = hparams["data_folder"]
     if hparams["download"]:
-        data_folder = download_esc50(data_folder)
+        download_esc50(hparams["data_folder"])
     prepare_esc50(
-        data_folder,
+        hparams["data_folder"],
         hparams["output_folder"],
         test_fold=hparams["test_fold"],
         train_folds=hparams["train_folds"],

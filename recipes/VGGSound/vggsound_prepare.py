@@ -21,7 +21,7 @@ from speechbrain_pib.dataio.manifest import (
     report_coverage,
     write_manifest,
 )
-from speechbrain_pib.dataio.probe import UnreadableAudioError, probe_many
+from speechbrain_pib.dataio.probe import UnreadableAudioError, check_many
 
 logger = get_logger(__name__)
 
@@ -308,7 +308,7 @@ def match_clips(clips, audio, splits, events=None):
         if clip["ID"] not in audio
     ]
     found = {split: [] for split in splits}
-    durations = probe_many([audio[clip["ID"]] for clip in here])
+    durations = check_many([audio[clip["ID"]] for clip in here])
     for clip, duration in zip(here, durations):
         if isinstance(duration, UnreadableAudioError):
             missing.append({**clip, "reason": duration})

@@ -11,6 +11,7 @@ from speechbrain.dataio import audio_io
 from tqdm.contrib import tqdm
 
 TAIL_SECONDS = 0.05
+BLOCK_SECONDS = 60  # decoded at a time
 # Writers that stream do not know the length yet and put a number near 2^31
 # or 2^32 in the RIFF header; it says nothing about the file.
 RIFF_UNKNOWN_SIZE = 0x7FFFF000
@@ -99,16 +100,64 @@ def probe_audio(path):
     return info.duration
 
 
-def _probe_or_error(path):
-    """`probe_audio` that returns its error."""
+def check_audio(path):
+    """Decodes all of an audio file, and checks its samples.
+
+    Arguments
+    ---------
+    path : str
+        wav, flac, ogg or mp3.
+
+    Returns
+    -------
+    duration : float
+        In seconds.
+
+    Raises
+    ------
+    UnreadableAudioError
+        If `probe_audio` raises it, or if the file is damaged inside or holds
+        samples that are not finite.
+
+    Example
+    -------
+    >>> import torch
+    >>> path = getfixture("tmpdir") / "silence.wav"
+    >>> audio_io.save(path, torch.zeros(1, 8000), 16000)
+    >>> check_audio(path)
+    0.5
+    """
+    duration = probe_audio(path)
+    info = audio_io.info(path)
+    for offset in range(0, info.frames, BLOCK_SECONDS * info.sample_rate):
+        try:
+            audio, _ = audio_io.load(
+                path,
+                frame_offset=offset,
+                num_frames=BLOCK_SECONDS * info.sample_rate,
+            )
+        except RuntimeError as error:
+            raise UnreadableAudioError(
+                f"{path} is damaged within {BLOCK_SECONDS} s after "
+                f"{offset / info.sample_rate:.0f} s ({error.__cause__})"
+            ) from error
+        if not audio.isfinite().all():
+            raise UnreadableAudioError(
+                f"{path} holds samples that are not finite (NaN or infinite)"
+            )
+    return duration
+
+
+def _check_or_error(path):
+    """`check_audio` that returns its error."""
     try:
-        return probe_audio(path)
+        return check_audio(path)
     except UnreadableAudioError as error:
         return error
 
 
-def probe_many(paths, threads=8):
-    """Runs `probe_audio` on many files, with a progress bar.
+def check_many(paths, threads=8):
+    """Runs `check_audio` on many files, with a progress bar.
 
     Arguments
     ---------
@@ -124,13 +173,13 @@ def probe_many(paths, threads=8):
 
     Example
     -------
-    >>> probe_many(["no_such_file.wav"])
+    >>> check_many(["no_such_file.wav"])
     [UnreadableAudioError('no_such_file.wav: there is no such file')]
     """
     with ThreadPoolExecutor(threads) as pool:
         return list(
             tqdm(
-                pool.map(_probe_or_error, paths),
+                pool.map(_check_or_error, paths),
                 total=len(paths),
                 desc="checking audio",
                 unit="file",

@@ -232,36 +232,3 @@ def read_random_crop(path, total_seconds, crop_seconds, sample_rate):
     start = float(torch.rand(())) * max(total_seconds - crop_seconds, 0.0)
     segment = read_segment(path, start, crop_seconds, sample_rate)
     return stack_segments([segment], round(crop_seconds * sample_rate))
-
-
-def crop_views(waveform, crop_seconds, views, sample_rate):
-    """Cuts crops from a waveform in memory as `read_views` does from a file.
-
-    Arguments
-    ---------
-    waveform : torch.Tensor
-        [n], n >= 1, at `sample_rate`.
-    crop_seconds : float
-        Duration of a crop in seconds.
-    views : int
-        Number of crops V, placed by `view_starts`.
-    sample_rate : int
-        In Hz.
-
-    Returns
-    -------
-    wavs : torch.Tensor
-        [V, S], S = round(crop_seconds * sample_rate)
-    lengths : torch.Tensor
-        [V], relative to S, in (0, 1].
-
-    Example
-    -------
-    >>> wavs, lengths = crop_views(torch.arange(10.0), 0.4, 2, 10)
-    >>> wavs
-    tensor([[0., 1., 2., 3.],
-            [6., 7., 8., 9.]])
-    """
-    starts = view_starts(len(waveform) / sample_rate, crop_seconds, views)
-    segments = [waveform[round(start * sample_rate) :] for start in starts]
-    return stack_segments(segments, round(crop_seconds * sample_rate))

@@ -4,6 +4,9 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+import os
+import re
+
 from speechbrain.utils.train_logger import (
     FileTrainLogger,
     TensorboardLogger,
@@ -22,9 +25,8 @@ class TrainLoggers(TrainLogger):
     tensorboard : bool
         Also write TensorBoard events, in "tensorboard" beside the text file.
     wandb_project : str
-        Also log to this project of Weights & Biases; it resumes the run.
-    run_name : str
-        Name of the run in Weights & Biases.
+        Also log to this project of Weights & Biases. The run is known by the
+        folder of the text file, and resumed.
 
     Raises
     ------
@@ -40,14 +42,13 @@ class TrainLoggers(TrainLogger):
     'epoch: 1 - train loss: 5.0000e-01\\n'
     """
 
-    def __init__(
-        self, save_file, tensorboard=False, wandb_project=None, run_name=None
-    ):
+    def __init__(self, save_file, tensorboard=False, wandb_project=None):
         self.loggers = [FileTrainLogger(save_file, precision=4)]
+        folder = os.path.dirname(save_file)
         if tensorboard:
-            folder = str(save_file).rsplit("/", 1)[0] + "/tensorboard"
+            events = os.path.join(folder, "tensorboard")
             try:
-                self.loggers.append(TensorboardLogger(folder))
+                self.loggers.append(TensorboardLogger(events))
             except ImportError as error:
                 raise _missing("tensorboard") from error
         if wandb_project is not None:
@@ -59,8 +60,7 @@ class TrainLoggers(TrainLogger):
                 WandBLogger(
                     wandb.init,
                     project=wandb_project,
-                    name=run_name,
-                    id=run_name,
+                    id=re.sub(r"[^\w-]+", "-", folder.strip("/.")),
                     resume="allow",
                 )
             )

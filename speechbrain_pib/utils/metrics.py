@@ -18,8 +18,8 @@ import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 
-def top_k_accuracy(scores, labels, k=1):
-    """Share of clips whose class is among the k best scores.
+def top_k_accuracy(scores, targets, k=1):
+    """Share of clips with a true class among the k best scores.
 
     Other classes with the very score of the true one are ranked before it, so
     that constant scores are never right by luck.
@@ -28,8 +28,8 @@ def top_k_accuracy(scores, labels, k=1):
     ---------
     scores : numpy.ndarray
         Score of each class, [clips, classes].
-    labels : numpy.ndarray
-        True class of each clip, [clips], integers.
+    targets : numpy.ndarray
+        1 where the clip has the class and 0 elsewhere, [clips, classes].
     k : int
         Number of guesses.
 
@@ -40,13 +40,14 @@ def top_k_accuracy(scores, labels, k=1):
     Example
     -------
     >>> scores = np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]])
-    >>> top_k_accuracy(scores, np.array([1, 2]), k=1)
-    0.5
-    >>> top_k_accuracy(scores, np.array([1, 2]), k=2)
-    1.0
+    >>> targets = np.array([[0, 1, 0], [0, 0, 1]])
+    >>> top_k_accuracy(scores, targets), top_k_accuracy(scores, targets, k=2)
+    (0.5, 1.0)
     """
-    targets = np.eye(np.shape(scores)[1], dtype=bool)[np.asarray(labels)]
-    return _hit_rate(*_check(scores, targets), k)
+    scores, targets = _check(scores, targets)
+    best = np.where(targets, scores, -np.inf).max(axis=1, keepdims=True)
+    ahead = (~targets & (scores >= best)).sum(axis=1)
+    return float((targets.any(axis=1) & (ahead < k)).mean())
 
 
 def mean_average_precision(scores, targets):
@@ -161,8 +162,8 @@ def summarize_classification(scores, targets):
     precision, classes_with_positives = mean_average_precision(scores, targets)
     auc = area_under_curve(scores, targets)
     return {
-        "top1": _hit_rate(scores, targets, 1),
-        "top5": _hit_rate(scores, targets, 5),
+        "top1": top_k_accuracy(scores, targets, 1),
+        "top5": top_k_accuracy(scores, targets, 5),
         "mAP": precision,
         "AUC": auc,
         "d_prime": d_prime(auc),
@@ -380,10 +381,3 @@ def _check(scores, targets):
     if not np.isin(targets, (0, 1)).all():
         raise ValueError("targets must be 0 or 1")
     return scores, targets.astype(bool)
-
-
-def _hit_rate(scores, targets, k):
-    """Share of clips with a true class among the k best scores."""
-    best = np.where(targets, scores, -np.inf).max(axis=1, keepdims=True)
-    ahead = (~targets & (scores >= best)).sum(axis=1)
-    return float((targets.any(axis=1) & (ahead < k)).mean())

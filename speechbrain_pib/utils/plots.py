@@ -25,7 +25,7 @@ MAX_NAMED_CLASSES = 64
 MAX_NUMBERED_CLASSES = 12
 
 
-def frame_positions(times, seconds):
+def frames_of_seconds(times, seconds):
     """Where instants of the original clip lie on the frame axis of a pass.
 
     Arguments
@@ -42,7 +42,7 @@ def frame_positions(times, seconds):
 
     Example
     -------
-    >>> frame_positions([0.0, 1.0, 1.5, 2.0, 3.0], [1.25, 2.5, 9.0]).tolist()
+    >>> frames_of_seconds([0.0, 1.0, 1.5, 2.0, 3.0], [1.25, 2.5, 9.0]).tolist()
     [1.5, 3.5, 4.0]
     """
     return np.interp(seconds, times, np.arange(len(times)))
@@ -76,7 +76,7 @@ def second_ticks(times, min_gap=0.055):
     for step in (50, 10, 5, 1, 0.5, 0.1, 0.05, 0.01):
         first, last = np.ceil(times[0] / step), np.floor(times[-1] / step)
         candidates = np.round(np.arange(first, last + 1) * step, 6)
-        distances = np.diff(frame_positions(times, candidates))
+        distances = np.diff(frames_of_seconds(times, candidates))
         fits = distances >= min_gap * (len(times) - 1)
         fits = np.concatenate([[True], fits]) & np.concatenate([fits, [True]])
         ticks = np.union1d(ticks, candidates[fits[: len(candidates)]])
@@ -237,11 +237,11 @@ def _label_row(axes, times, row):
     )
     ticks = second_ticks(times)
     axes.set_xticks(
-        frame_positions(times, ticks), [f"{tick:g}" for tick in ticks]
+        frames_of_seconds(times, ticks), [f"{tick:g}" for tick in ticks]
     )
     # One step for all passes: the unlabelled ticks show the stretch.
     fine = second_ticks(np.linspace(times[0], times[-1], len(times)), 0.015)
-    axes.set_xticks(frame_positions(times, fine), minor=True)
+    axes.set_xticks(frames_of_seconds(times, fine), minor=True)
     axes.tick_params(labelsize=7.5, length=4, pad=2)
     axes.tick_params(which="minor", length=2, width=0.5)
     for label in axes.get_xticklabels():
@@ -254,7 +254,7 @@ def _draw_segments(axes, times, segments):
     """Outlines what is selected and dims the rest."""
     if not segments:
         return
-    spans = frame_positions(times, sorted(segments))
+    spans = frames_of_seconds(times, sorted(segments))
     for left, right in spans:
         axes.axvspan(
             left, right, fill=False, edgecolor=OUTLINE_COLOR, linewidth=1.4
@@ -269,8 +269,8 @@ def _draw_funnel(figure, rows, times, segments):
     upper, lower = rows
     to_figure = figure.transFigure.inverted()
     for span in segments:
-        above = frame_positions(times[0], span)
-        below = frame_positions(times[1], span)
+        above = frames_of_seconds(times[0], span)
+        below = frames_of_seconds(times[1], span)
         corners = [(x, 0, upper) for x in above]
         corners += [(x, 1, lower) for x in below[::-1]]
         points = [
@@ -298,7 +298,7 @@ def _draw_funnel(figure, rows, times, segments):
 
 def _draw_event(axes, times, event, named):
     """Draws the true event as a bracket above the row."""
-    left, right = frame_positions(times, event)
+    left, right = frames_of_seconds(times, event)
     axes.plot(
         [left, left, right, right],
         [1.02, 1.07, 1.07, 1.02],

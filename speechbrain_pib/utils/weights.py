@@ -236,6 +236,48 @@ def load_strictly(module, path):
     load_weights(module, read_state(path), path)
 
 
+def load_playitback(model, path):
+    """Loads a checkpoint of the published Play It Back code.
+
+    Encoder and decoder are taken over. Its selectors are not: they were never
+    trained, and attend over channels; the model keeps its own.
+
+    Arguments
+    ---------
+    model : speechbrain_pib.lobes.models.playitback.PlayItBack
+        With an MViTv2 and a LatentDecoder of the same sizes and classes.
+    path : str
+        The checkpoint.
+
+    Raises
+    ------
+    ValueError
+        Names each entry of encoder and decoder that does not match.
+
+    Example
+    -------
+    >>> load_playitback(model, "vggsound_x3.pyth")  # doctest: +SKIP
+    """
+    state = read_state(path)
+    encoder = convert_backbone(_below(state, "encoder."))
+    decoder = convert_decoder(_below(state, "decoder."))
+    left = [n for n in state if not n.startswith(("encoder.", "decoder."))]
+    logger.info(
+        f"not taken from {path}: {', '.join(sorted(left)) or 'nothing'}"
+    )
+    load_weights(model.backbone, encoder, path)
+    load_weights(model.decoder, decoder, path)
+
+
+def _below(state, prefix):
+    """The entries below a prefix, without it."""
+    return {
+        name.removeprefix(prefix): value
+        for name, value in state.items()
+        if name.startswith(prefix)
+    }
+
+
 def load_backbone(backbone, path):
     """Loads pretrained backbone weights, whatever code wrote them.
 
@@ -259,10 +301,5 @@ def load_backbone(backbone, path):
     """
     state = read_state(path)
     for prefix in ("backbone.", "encoder."):
-        if any(name.startswith(prefix) for name in state):
-            state = {
-                name.removeprefix(prefix): value
-                for name, value in state.items()
-                if name.startswith(prefix)
-            }
+        state = _below(state, prefix) or state
     load_weights(backbone, convert_backbone(state), path, replace=("head.",))

@@ -7,6 +7,7 @@ Authors
 import shutil
 
 import pytest
+import soundfile
 import torch
 from speechbrain.dataio import audio_io
 from speechbrain.dataio.encoder import CategoricalEncoder
@@ -342,3 +343,14 @@ def test_a_wrong_sample_rate_is_an_error(exported):
             exported.folder,
             overrides={"sample_rate": 16000},
         )
+
+
+def test_real_recordings_are_classified(classifier, shared):
+    paths = sorted((shared / "data" / "audio_samples").glob("*.wav"))
+    assert len(paths) == 6
+    for path in paths:
+        heard = classifier.listen_file(path)
+        info = soundfile.info(path)
+        assert heard.windows[-1][1] == pytest.approx(info.duration, abs=0.01)
+        assert heard.probabilities.sum().item() == pytest.approx(1.0)
+        assert len(heard.segments) == classifier.mods.model.replays

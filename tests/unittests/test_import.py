@@ -52,7 +52,10 @@ def test_torchaudio_that_does_not_fit_gives_one_line_with_the_remedy(
     last = result.stderr.strip().splitlines()[-1]
     assert last.startswith("ImportError: torch 2.")
     assert "torchaudio 9.8.7" in last
-    assert 'pip install "torch>=2.7.1,<2.15" "torchaudio>=2.7.1"' in last
+    assert (
+        'pip install --force-reinstall "torch>=2.7.1,<2.15" "torchaudio>=2.7.1"'
+        in last
+    )
     assert result.stderr.count("Traceback") == 1
     assert "libc10_cuda" not in result.stderr
 

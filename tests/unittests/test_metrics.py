@@ -33,21 +33,21 @@ def random_task(clips=200, classes=12, seed=0):
 
 @pytest.mark.parametrize("k", [1, 3, 5])
 def test_top_k_equals_sklearn(k):
-    scores, labels, _ = random_task()
+    scores, labels, targets = random_task()
     expected = sklearn_metrics.top_k_accuracy_score(labels, scores, k=k)
-    assert top_k_accuracy(scores, labels, k) == pytest.approx(expected)
+    assert top_k_accuracy(scores, targets, k) == pytest.approx(expected)
 
 
 def test_constant_scores_are_never_right():
-    labels = np.array([0, 1, 5])
-    assert top_k_accuracy(np.zeros((3, 6)), labels, 1) == 0
-    assert top_k_accuracy(np.zeros((3, 6)), labels, 5) == 0
+    targets = np.eye(6)[[0, 1, 5]]
+    assert top_k_accuracy(np.zeros((3, 6)), targets, 1) == 0
+    assert top_k_accuracy(np.zeros((3, 6)), targets, 5) == 0
 
 
 def test_a_tie_for_the_last_place_is_a_miss():
     scores = np.array([[3.0, 2.0, 2.0, 1.0]])
-    assert top_k_accuracy(scores, np.array([1]), 2) == 0
-    assert top_k_accuracy(scores, np.array([1]), 3) == 1
+    assert top_k_accuracy(scores, np.array([[0, 1, 0, 0]]), 2) == 0
+    assert top_k_accuracy(scores, np.array([[0, 1, 0, 0]]), 3) == 1
 
 
 def test_map_leaves_out_classes_without_positives():
@@ -93,7 +93,7 @@ def test_summary_holds_plain_floats():
     scores, labels, targets = random_task()
     summary = summarize_classification(scores, targets)
     assert {type(value) for value in summary.values()} == {float}
-    assert summary["top1"] == pytest.approx(top_k_accuracy(scores, labels))
+    assert summary["top1"] == pytest.approx(top_k_accuracy(scores, targets))
     assert summary["d_prime"] == pytest.approx(d_prime(summary["AUC"]))
     assert summary["classes_with_positives"] == len(set(labels))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from speechbrain_pib.utils.plots import (
-    frame_positions,
+    frames_of_seconds,
     plot_confusion_matrix,
     plot_replays,
     second_ticks,
@@ -20,14 +20,14 @@ STRETCHED = np.interp(np.arange(200), [0, 50, 150, 199], [0.0, 0.4, 0.6, 1.0])
 
 
 def test_positions_of_a_stretched_segment_are_its_frames():
-    positions = frame_positions(STRETCHED, [0.4, 0.5, 0.6])
+    positions = frames_of_seconds(STRETCHED, [0.4, 0.5, 0.6])
     np.testing.assert_allclose(positions, [50, 100, 150])
 
 
 def test_positions_undo_the_time_map():
     frames = np.array([0, 3.5, 77, 120.25, 199])
     seconds = np.interp(frames, np.arange(200), STRETCHED)
-    np.testing.assert_allclose(frame_positions(STRETCHED, seconds), frames)
+    np.testing.assert_allclose(frames_of_seconds(STRETCHED, seconds), frames)
 
 
 def test_ticks_are_dense_where_the_pass_is_stretched():
@@ -45,7 +45,7 @@ def test_ticks_keep_their_distance(seconds):
     times = np.sort(np.random.default_rng(0).uniform(0, seconds, 400))
     ticks = second_ticks(times, min_gap=0.05)
     assert len(ticks) >= 3
-    assert np.diff(frame_positions(times, ticks)).min() >= 0.05 * 399
+    assert np.diff(frames_of_seconds(times, ticks)).min() >= 0.05 * 399
 
 
 def draw(path, passes=3, segments=None, **options):

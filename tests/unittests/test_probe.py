@@ -10,8 +10,9 @@ from speechbrain.dataio import audio_io
 
 from speechbrain_pib.dataio.probe import (
     UnreadableAudioError,
+    check_audio,
+    check_many,
     probe_audio,
-    probe_many,
 )
 
 
@@ -76,7 +77,7 @@ def test_many_files_keep_their_order(tmp_path):
         write_noise(tmp_path / f"{n}.wav", 0.1 * (n + 1)) for n in range(12)
     ]
     paths[5] = str(tmp_path / "gone.wav")
-    results = probe_many(paths, threads=4)
+    results = check_many(paths, threads=4)
     assert isinstance(results.pop(5), UnreadableAudioError)
     expected = [0.1 * (n + 1) for n in range(12) if n != 5]
     assert results == pytest.approx(expected)
@@ -84,6 +85,22 @@ def test_many_files_keep_their_order(tmp_path):
 
 def test_real_samples_pass(shared):
     folder = shared / "data/audio_samples"
-    durations = probe_many([str(path) for path in folder.glob("*.wav")])
+    durations = check_many([str(path) for path in folder.glob("*.wav")])
     assert len(durations) == 6
     assert all(isinstance(duration, float) for duration in durations)
+
+
+def test_damage_and_nan_inside_a_file_are_found(tmp_path):
+    audio = 0.1 * torch.randn(1, 160000)
+    audio_io.save(str(tmp_path / "good.flac"), audio, 16000)
+    data = bytearray((tmp_path / "good.flac").read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 200] = bytes(200)
+    (tmp_path / "damaged.flac").write_bytes(data)
+    audio[0, 80000] = float("nan")
+    audio_io.save(str(tmp_path / "nan.wav"), audio, 16000, subtype="FLOAT")
+    assert check_audio(str(tmp_path / "good.flac")) == pytest.approx(10.0)
+    with pytest.raises(UnreadableAudioError, match="damaged.flac is damaged"):
+        check_audio(str(tmp_path / "damaged.flac"))
+    with pytest.raises(UnreadableAudioError, match="nan.wav .*not finite"):
+        check_audio(str(tmp_path / "nan.wav"))

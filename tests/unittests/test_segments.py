@@ -12,7 +12,6 @@ import torch
 
 from speechbrain_pib.dataio.probe import UnreadableAudioError
 from speechbrain_pib.dataio.segments import (
-    crop_views,
     read_random_crop,
     read_segment,
     read_views,
@@ -115,23 +114,6 @@ def test_random_crops_follow_the_seed_and_cover_the_file(tmp_path):
     first = starts()
     assert first == starts()
     assert min(first) < 4000 and max(first) > 20000
-
-
-def test_cutting_in_memory_equals_reading(tmp_path):
-    path = write_ramp(tmp_path / "ramp.wav", size=31999)
-    waveform = torch.from_numpy(soundfile.read(path, dtype="float32")[0])
-    for crop, views in ((0.5, 1), (0.77777, 4), (3.0, 2)):
-        read = read_views(path, 31999 / 16000, crop, views, 16000)
-        cut = crop_views(waveform, crop, views, 16000)
-        for one, other in zip(read, cut):
-            assert torch.equal(one, other)
-
-
-def test_one_sample_is_a_clip(device):
-    wavs, lengths = crop_views(torch.ones(1, device=device), 0.5, 2, 16000)
-    assert wavs.shape == (2, 8000) and wavs.sum() == 2
-    assert lengths.tolist() == pytest.approx([1 / 8000, 1 / 8000])
-    assert lengths.device == wavs.device
 
 
 def test_errors_name_the_file(tmp_path):

@@ -6,10 +6,15 @@ import pickle
 import pytest
 import torch
 
+from speechbrain_pib.lobes.features import MultiHopFbank
+from speechbrain_pib.lobes.models.latent_decoder import LatentDecoder
 from speechbrain_pib.lobes.models.mvitv2 import MViTv2
+from speechbrain_pib.lobes.models.playitback import PlayItBack
+from speechbrain_pib.lobes.models.slot_attention import SlotSelector
 from speechbrain_pib.utils.weights import (
     convert_backbone,
     load_backbone,
+    load_playitback,
     load_weights,
     read_state,
 )
@@ -57,6 +62,42 @@ def test_each_entry_that_does_not_match_is_named():
     assert "missing norm.bias" in message
     assert "unknown surprise" in message
     assert "head.weight is [6, 256], not [5, 256]" in message
+
+
+def test_a_checkpoint_of_the_published_code_gives_its_numbers(shared, tmp_path):
+    fixture = torch.load(
+        shared / "parity" / "playitback_tiny.pt", weights_only=True
+    )
+    state = {f"encoder.{k}": v for k, v in fixture["encoder_state"].items()}
+    state |= {f"decoder.{k}": v for k, v in fixture["decoder_state"].items()}
+    state["saliency_slots.0.slots_mu"] = torch.zeros(1, 1, 400)
+    torch.save({"model_state": state}, tmp_path / "x2.pyth")
+    model = PlayItBack(
+        MultiHopFbank(200, 96, n_mels=32),
+        MViTv2(7, embed_dim=16, depths=[1, 2, 2]),
+        SlotSelector(64),
+        LatentDecoder(
+            64,
+            7,
+            3,
+            num_latents=12,
+            latent_size=32,
+            latent_heads=2,
+            head_size=16,
+        ),
+        replays=2,
+    ).eval()
+    load_playitback(model, str(tmp_path / "x2.pyth"))
+    logits = model.backbone(fixture["log_mel"][:, 0])[1]
+    assert (logits - fixture["encoder_logits"]).abs().max() < 1e-5
+    grids = fixture["decoder_input"].permute(1, 0, 3, 4, 2)
+    logits = model.decoder(grids)[0]
+    assert (logits - fixture["decoder_logits"]).abs().max() < 1e-5
+
+    del state["decoder.fc.bias"]
+    torch.save({"model_state": state}, tmp_path / "x2.pyth")
+    with pytest.raises(ValueError, match="missing classifier.bias"):
+        load_playitback(model, str(tmp_path / "x2.pyth"))
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
