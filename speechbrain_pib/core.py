@@ -122,7 +122,7 @@ class PlayItBackBrain(sb.Brain):
             self.scheduler.step()
 
     def on_fit_start(self):
-        """As Brain.on_fit_start, passing over half-written checkpoints."""
+        """As Brain.on_fit_start, putting half-written checkpoints aside."""
         self._compile()
         self._wrap_distributed()
         self.init_optimizers()
@@ -130,14 +130,16 @@ class PlayItBackBrain(sb.Brain):
             # Other masks, noise and mixtures on every process.
             torch.manual_seed(self.hparams.seed + self.rank)
         if self.checkpointer is not None:
-            self.checkpointer.recover_if_possible(ckpt_predicate=self._is_whole)
+            run_on_main(self._put_interrupted_aside)
+            self.checkpointer.recover_if_possible()
 
     def on_evaluate_start(self, max_key=None, min_key=None):
         """Loads the checkpoint to evaluate; there has to be one."""
         if self.checkpointer is None:
             return
+        run_on_main(self._put_interrupted_aside)
         found = self.checkpointer.recover_if_possible(
-            max_key=max_key, min_key=min_key, ckpt_predicate=self._is_whole
+            max_key=max_key, min_key=min_key
         )
         if found is None:
             raise FileNotFoundError(
@@ -145,23 +147,29 @@ class PlayItBackBrain(sb.Brain):
                 f"{self.checkpointer.checkpoints_dir}; train first"
             )
 
-    def _is_whole(self, checkpoint):
-        """False for a folder that a kill left half written."""
+    def _put_interrupted_aside(self):
+        """Renames checkpoints that a kill left half written, which
+        SpeechBrain would take for the newest, or stumble over."""
         needed = {
             name
             for name in self.checkpointer.recoverables
             if name != "dataloader-TRAIN"
             and not self.checkpointer.optional_recoverables.get(name)
         }
-        files = checkpoint.paramfiles
-        broken = {name for name in files if not _is_complete(files[name])}
-        broken |= needed - set(files)
-        if broken:
-            logger.warning(
-                f"{checkpoint.path} is passed over, it lacks "
-                + ", ".join(sorted(broken))
-            )
-        return not broken
+        for checkpoint in self.checkpointer.list_checkpoints():
+            files = checkpoint.paramfiles
+            broken = {name for name in files if not _is_complete(files[name])}
+            broken |= needed - set(files)
+            if broken or checkpoint.meta is None:
+                aside = checkpoint.path.with_name(
+                    f"interrupted-{checkpoint.path.name}"
+                )
+                checkpoint.path.rename(aside)
+                logger.warning(
+                    f"{checkpoint.path} is incomplete and now called "
+                    f"{aside.name}; it lacks "
+                    + ", ".join(sorted(broken) or ["its description"])
+                )
 
     def compute_forward(self, batch, stage):
         """Listens to a batch, every view as a clip of its own.
@@ -342,7 +350,6 @@ class PlayItBackBrain(sb.Brain):
                 self.checkpointer.save_and_keep_only(
                     meta={"epoch": epoch},
                     num_to_keep=1,
-                    ckpt_predicate=self._is_whole,
                 )
             return
         self.scores.gather()
@@ -353,7 +360,6 @@ class PlayItBackBrain(sb.Brain):
                 meta={"epoch": epoch, self.best: metrics[self.best]},
                 num_to_keep=1,
                 max_keys=[self.best],
-                ckpt_predicate=self._is_whole,
             )
         else:
             self.on_test_end(losses)

@@ -9,6 +9,7 @@ import shlex
 import sys
 
 import speechbrain as sb
+import torch
 from hyperpyyaml import load_hyperpyyaml
 from speechbrain.utils.distributed import ddp_init_group, run_on_main
 
@@ -103,6 +104,9 @@ def run_experiment(brain_class, hparams, run_opts, label_encoder, datasets):
     )
     if not (run_opts["test_only"] or run_opts["debug"]):
         run_on_main(_export, args=[hparams, label_encoder, brain.results])
+    if torch.distributed.is_initialized():
+        # A process that leaves the group open may be aborted at its exit.
+        torch.distributed.destroy_process_group()
 
 
 def _start_backbone(hparams):

@@ -70,7 +70,7 @@ def test_gradients_of_all_groups_are_clipped_together(brain):
 
 
 @pytest.mark.parametrize("kept", [None, 0.0, 0.5, 0.99])
-def test_a_half_written_checkpoint_is_passed_over(brain, kept, caplog):
+def test_a_half_written_checkpoint_is_put_aside(brain, kept, caplog):
     brain.init_optimizers()
     good = brain.checkpointer.save_checkpoint(meta={"top1": 0.1})
     half = brain.checkpointer.save_checkpoint(meta={"top1": 0.9})
@@ -82,7 +82,18 @@ def test_a_half_written_checkpoint_is_passed_over(brain, kept, caplog):
         weights.write_bytes(data[: int(kept * len(data))])
     brain.on_evaluate_start(max_key="top1")
     assert "lacks model" in caplog.text and str(half.path) in caplog.text
-    assert good.path.exists() and half.path.exists()
+    assert good.path.exists() and not half.path.exists()
+    assert (half.path.parent / f"interrupted-{half.path.name}").exists()
+
+
+def test_a_checkpoint_without_description_is_put_aside(brain, caplog):
+    brain.init_optimizers()
+    good = brain.checkpointer.save_checkpoint(meta={"top1": 0.1})
+    half = brain.checkpointer.save_checkpoint(meta={"top1": 0.9})
+    (half.path / "CKPT.yaml").write_text("")
+    brain.on_evaluate_start(max_key="top1")
+    assert good.path.exists() and not half.path.exists()
+    brain.checkpointer.save_and_keep_only(meta={"top1": 0.2}, num_to_keep=1)
 
 
 def test_nothing_to_evaluate_is_an_error(brain):
