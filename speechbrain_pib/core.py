@@ -256,7 +256,7 @@ class PlayItBackBrain(sb.Brain):
         if stage == sb.Stage.TEST:
             if self._replays_its_selection():
                 logits.update(self._control_logits(output, batch, stage))
-            if output.masks is not None and hasattr(batch, "event"):
+            if hasattr(batch, "event") and not self._replays_a_control():
                 self._keep_overlap(output, batch)
             self._keep_pictures(output, batch)
         views = batch.wavs.data.shape[1]
@@ -270,6 +270,8 @@ class PlayItBackBrain(sb.Brain):
 
     def _keep_overlap(self, output, batch):
         """Appends how well each pass found the true event."""
+        if output.masks is None:
+            return
         overlaps = [
             segment_overlap(mask, batch.event.data, self._hop_seconds)
             for mask in output.masks.unbind(1)
@@ -347,22 +349,25 @@ class PlayItBackBrain(sb.Brain):
             self.train_losses = losses
             if not self.has_validation:
                 self._log_epoch(epoch, {})
-                self.checkpointer.save_and_keep_only(
-                    meta={"epoch": epoch},
-                    num_to_keep=1,
-                )
+                self._save_checkpoint({"epoch": epoch})
             return
         self.scores.gather()
         if stage == sb.Stage.VALID:
             metrics = self.scores.summarize("fused")
             self._log_epoch(epoch, {**losses, **metrics})
-            self.checkpointer.save_and_keep_only(
-                meta={"epoch": epoch, self.best: metrics[self.best]},
-                num_to_keep=1,
+            self._save_checkpoint(
+                {"epoch": epoch, self.best: metrics[self.best]},
                 max_keys=[self.best],
             )
         else:
             self.on_test_end(losses)
+
+    def _save_checkpoint(self, meta, max_keys=()):
+        """Keeps the latest checkpoint and the best one by each key."""
+        if self.checkpointer is not None:
+            self.checkpointer.save_and_keep_only(
+                meta=meta, num_to_keep=1, max_keys=list(max_keys)
+            )
 
     def _log_epoch(self, epoch, valid_stats):
         """Writes a line of the training log."""
