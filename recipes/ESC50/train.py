@@ -17,7 +17,7 @@ from esc50_prepare import download_esc50, prepare_esc50
 from speechbrain.utils.distributed import run_on_main
 
 from speechbrain_pib.core import PlayItBackBrain
-from speechbrain_pib.dataio.datasets import clip_dataset, load_label_encoder
+from speechbrain_pib.dataio.datasets import clip_datasets, load_label_encoder
 from speechbrain_pib.experiment import run_experiment, start_experiment
 
 
@@ -33,30 +33,17 @@ def prepare_data(hparams):
     )
 
 
-def build_datasets(hparams, label_encoder):
-    """Training and test set; the last epoch is kept, not the best on test."""
-    return {
-        split: clip_dataset(
-            os.path.join(hparams["output_folder"], f"{split}.csv"),
-            label_encoder,
-            crop_seconds=hparams["crop_seconds"],
-            sample_rate=hparams["sample_rate"],
-            views=None if split == "train" else hparams["test_views"],
-        )
-        for split in ("train", "test")
-    }
-
-
 if __name__ == "__main__":
     hparams, run_opts = start_experiment(__file__)
     run_on_main(prepare_data, args=[hparams])
     label_encoder = load_label_encoder(
         os.path.join(hparams["output_folder"], "classes.txt")
     )
-    run_experiment(
-        PlayItBackBrain,
+    # Without a validation set the last epoch is kept, not the best on test.
+    datasets = clip_datasets(
+        hparams["output_folder"],
+        ("train", "test"),
         hparams,
-        run_opts,
         label_encoder,
-        build_datasets(hparams, label_encoder),
     )
+    run_experiment(PlayItBackBrain, hparams, run_opts, label_encoder, datasets)

@@ -12,14 +12,12 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import os
-
 from miniature import write_miniature
 from speechbrain.utils.distributed import run_on_main
 from vggsound_prepare import prepare_vggsound
 
 from speechbrain_pib.core import PlayItBackBrain
-from speechbrain_pib.dataio.datasets import clip_dataset, load_label_encoder
+from speechbrain_pib.dataio.datasets import clip_datasets, load_label_encoder
 from speechbrain_pib.experiment import run_experiment, start_experiment
 from speechbrain_pib.utils.arguments import find_beside
 
@@ -40,20 +38,6 @@ def prepare_data(hparams):
     )
 
 
-def build_datasets(hparams, label_encoder):
-    """Training, validation and test sets."""
-    return {
-        split: clip_dataset(
-            os.path.join(hparams["output_folder"], f"{split}.csv"),
-            label_encoder,
-            crop_seconds=hparams["crop_seconds"],
-            sample_rate=hparams["sample_rate"],
-            views=None if split == "train" else hparams["test_views"],
-        )
-        for split in ("train", "valid", "test")
-    }
-
-
 if __name__ == "__main__":
     hparams, run_opts = start_experiment(
         __file__, miniature="hparams/miniature.yaml"
@@ -62,10 +46,10 @@ if __name__ == "__main__":
     label_encoder = load_label_encoder(
         find_beside(hparams["class_list"], __file__)
     )
-    run_experiment(
-        PlayItBackBrain,
+    datasets = clip_datasets(
+        hparams["output_folder"],
+        ("train", "valid", "test"),
         hparams,
-        run_opts,
         label_encoder,
-        build_datasets(hparams, label_encoder),
     )
+    run_experiment(PlayItBackBrain, hparams, run_opts, label_encoder, datasets)

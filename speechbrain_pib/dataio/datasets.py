@@ -4,6 +4,8 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+import os
+
 import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.dataio.encoder import CategoricalEncoder
@@ -107,3 +109,43 @@ def clip_dataset(
         dataset.add_dynamic_item(pipeline)
     dataset.set_output_keys(keys)
     return dataset
+
+
+def clip_datasets(folder, splits, hparams, label_encoder):
+    """The data sets of a recipe, from the manifests that it prepared.
+
+    Arguments
+    ---------
+    folder : str
+        Where the manifests are, one "<split>.csv" each.
+    splits : list
+        "train" is heard in random crops, all others in uniform views.
+    hparams : dict
+        "crop_seconds", "sample_rate" and "test_views" are taken from it.
+    label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
+        Index of each label.
+
+    Returns
+    -------
+    datasets : dict
+        Split to DynamicItemDataset.
+
+    Example
+    -------
+    >>> clip_datasets(
+    ...     "results",
+    ...     ["train", "test"],
+    ...     hparams,
+    ...     load_label_encoder("classes.txt"),
+    ... )  # doctest: +SKIP
+    """
+    return {
+        split: clip_dataset(
+            os.path.join(folder, f"{split}.csv"),
+            label_encoder,
+            crop_seconds=hparams["crop_seconds"],
+            sample_rate=hparams["sample_rate"],
+            views=None if split == "train" else hparams["test_views"],
+        )
+        for split in splits
+    }
