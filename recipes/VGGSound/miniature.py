@@ -1,15 +1,13 @@
 """A small synthetic data set in VGG-Sound's layout, for trying the recipe.
 
-Each clip is 2.5 s of quiet noise with two louder bursts of noise, 0.15 s each,
-at random places: the needle, whose loudness swings at about the rate that is
-the class (20, 30, 50 or 60 Hz), and a steady distractor. At a hop of 12.5 ms
-the frame rate is 80 Hz, so that 20 and 60, 30 and 50 Hz alias onto each other;
-a finer hop in the right place tells them apart.
-
-What must not give the class away: the depth of the modulation, as a window
-blurs fast rates more than slow ones (hence random depths); a second look at
-the same place with a slightly different coarse hop, as a replay gives to all
-that it did not select (hence bursts too short, and rates too loose, for that).
+Each clip is 2.5 s of quiet noise with two louder bursts of noise, 0.4 s each,
+at random places: the needle, whose loudness swings at the rate that is the
+class (20, 25, 30, 50, 55 or 60 Hz), and a steady distractor. At a hop of
+12.5 ms the frame rate is 80 Hz, so that 20 and 60, 25 and 55, 30 and 50 Hz
+alias onto each other; a finer hop in the right place tells them apart. The
+20 ms window blurs fast rates more than slow ones, which gives the rate away at
+any hop when all needles are modulated equally deep; `min_depth` takes this cue
+away.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -29,10 +27,9 @@ logger = get_logger(__name__)
 
 SAMPLE_RATE = 16000  # Hz
 CLIP_SECONDS = 2.5
-BURST_SECONDS = 0.15
+BURST_SECONDS = 0.4
 GAP_SECONDS = 0.1  # at least, between the bursts
-RATES = (20, 30, 50, 60)  # Hz, of the modulation
-RATE_SPREAD = 3.0  # Hz, to both sides of a class's rate
+RATES = (20, 25, 30, 50, 55, 60)  # Hz, of the modulation
 CHUNK = 100  # clips made at a time
 PARAMETERS_FILE = "miniature.json"
 
@@ -91,7 +88,7 @@ def write_miniature(
     """
     folder = os.path.abspath(folder)
     parameters = {
-        "version": 2,
+        "version": 1,
         "seed": seed,
         "train": n_train,
         "test": n_test,
@@ -226,7 +223,6 @@ def make_clips(targets, rng, min_depth=0.5):
 
     time = np.arange(burst) / SAMPLE_RATE
     rates = np.array(RATES)[targets, None]
-    rates = rates + rng.uniform(-RATE_SPREAD, RATE_SPREAD, (count, 1))
     phases = rng.uniform(0, 2 * np.pi, (count, 1))
     depths = min_depth ** rng.uniform(0, 1, (count, 1))
     modulation = 1 + depths * np.cos(2 * np.pi * rates * time + phases)

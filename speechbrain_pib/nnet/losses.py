@@ -56,10 +56,9 @@ class PlayItBackLoss(torch.nn.Module):
     The foreground of each pass has to classify; the background has to be
     uninformative (the uniform distribution is its target; for multi-label
     targets nothing but the ranking holds it back). The area, the mean share
-    of the foreground, keeps segments short; it counts as much as the
-    foreground is right, so that a selector is not silenced before it has
-    learned. The paper has no such term; without it the selection spreads.
-    Without a selector only the first two terms exist.
+    of the foreground, keeps segments short; the paper has no such term, and
+    without it the selection spreads. Without a selector only the first two
+    terms exist.
 
     Arguments
     ---------
@@ -176,7 +175,6 @@ class PlayItBackLoss(torch.nn.Module):
             uniform = torch.full_like(targets, 1.0 / targets.shape[-1])
             uninformative = self._over_passes(background, uniform)
         labels = targets / targets.sum(-1, keepdim=True).clamp(min=1e-8)
-        area = output.attention.mean(dim=-1)
         true_class = (self.probabilities(both) * labels[:, None, None]).sum(
             dim=-1
         )
@@ -184,5 +182,5 @@ class PlayItBackLoss(torch.nn.Module):
             "foreground": self._over_passes(output.foreground_logits, targets),
             "background": uninformative,
             "ranking": ranking_loss(true_class, self.margin),
-            "area": (true_class[..., 0].detach() * area).mean(),
+            "area": output.attention.mean(),
         }

@@ -18,9 +18,9 @@ def test_replay_beats_the_single_pass_and_random_segments(run_recipe):
     assert accuracy["fused"] > accuracy["pass_0"] + 0.10
     assert accuracy["fused"] > accuracy["fused_random"]
     assert accuracy["fused"] > accuracy["fused_same_hop"]
-    # All of the clip would overlap with the 0.15 s of 2.5 s by 0.06.
+    # All of the clip would overlap with the 0.4 s of 2.5 s by 0.16.
     first = results["overlap"]["pass_0"]
-    assert first["intersection_over_union"] > 0.15
+    assert first["intersection_over_union"] > 0.2
     assert list((output / "replays").glob("*.png"))
 
     classifier = PlayItBackClassifier.from_hparams(str(output / "inference"))

@@ -27,7 +27,7 @@ def load_recipe_module(name):
 
 miniature = load_recipe_module("miniature")
 vggsound = load_recipe_module("vggsound_prepare")
-BURST, RATE = 2400, 16000
+BURST, RATE = 6400, 16000
 
 
 def read_rows(path):
@@ -39,7 +39,7 @@ def read_rows(path):
 @pytest.fixture(scope="module")
 def clips():
     """Targets, waveforms and needle starts of 120 clips."""
-    targets = np.arange(120) % 4
+    targets = np.arange(120) % 6
     waveforms, starts = miniature.make_clips(targets, np.random.default_rng(5))
     return targets, waveforms, starts
 
@@ -62,7 +62,7 @@ def loud_blocks(waveform, size=160):
 def test_needles_are_modulated_at_the_rate_of_their_class(clips):
     for target, waveform, start in zip(*clips):
         rate = modulation_rate(waveform[start : start + BURST])
-        assert rate == pytest.approx(miniature.RATES[target], abs=6.0)
+        assert rate == pytest.approx(miniature.RATES[target], abs=2.0)
 
 
 def test_a_distractor_of_the_same_level_stands_apart(clips):
@@ -75,7 +75,7 @@ def test_a_distractor_of_the_same_level_stands_apart(clips):
         level = energy[place] / (waveform[start : start + BURST] ** 2).sum()
         assert 0.75 < level < 1.33
         assert abs(place - start) >= BURST + 0.05 * RATE
-        assert 11 < loud_blocks(outside).sum() < 19
+        assert 30 < loud_blocks(outside).sum() < 50
 
 
 def test_places_are_random(clips):
@@ -110,7 +110,7 @@ def test_layout_is_that_of_vggsound(tmp_path):
     miniature.write_miniature(str(folder), n_train=60, n_test=12)
     rows = read_rows(folder / "vggsound.csv")
     splits = Counter((row[3], row[2]) for row in rows)
-    assert sorted(splits.values()) == [3] * 4 + [15] * 4
+    assert sorted(splits.values()) == [2] * 6 + [10] * 6
     vggsound.prepare_vggsound(
         str(folder),
         [str(folder / "vggsound.csv")],
@@ -129,11 +129,11 @@ def test_layout_is_that_of_vggsound(tmp_path):
     )
     assert float(row["duration"]) == 2.5
     length = float(row["event_stop"]) - float(row["event_start"])
-    assert length == pytest.approx(0.15)
+    assert length == pytest.approx(0.4)
     begin = round(float(row["event_start"]) * RATE)
     waveform, _ = soundfile.read(row["wav"])
     rate = modulation_rate(waveform[begin : begin + BURST])
-    assert row["label"] == f"modulated burst {round(rate / 10) * 10} Hz"
+    assert row["label"] == f"modulated burst {round(rate / 5) * 5} Hz"
 
 
 def test_complete_folder_is_reused_and_others_replaced(tmp_path):
@@ -168,7 +168,7 @@ def test_foreign_folder_is_not_touched(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [{"n_train": 3}, {"n_test": 0}, {"min_depth": 0.0}]
+    "options", [{"n_train": 5}, {"n_test": 0}, {"min_depth": 0.0}]
 )
 def test_senseless_parameters_are_an_error(tmp_path, options):
     with pytest.raises(ValueError):
