@@ -4,10 +4,12 @@ Each clip is 2.5 s of quiet noise with two louder bursts of noise, 0.4 s each,
 at random places: the needle, whose loudness swings at the rate that is the
 class (20, 25, 30, 50, 55 or 60 Hz), and a steady distractor. At a hop of
 12.5 ms the frame rate is 80 Hz, so that 20 and 60, 25 and 55, 30 and 50 Hz
-alias onto each other; a finer hop in the right place tells them apart. The
-20 ms window blurs fast rates more than slow ones, which gives the rate away at
-any hop when all needles are modulated equally deep; `min_depth` takes this cue
-away.
+alias onto each other; a finer hop in the right place tells them apart. Windows
+blur fast rates more than slow ones, which gives the rate away at any hop when
+all needles are modulated equally deep; `min_depth` takes this cue away.
+
+It does not prove that the place matters: to a model trained for it, any other
+hop gives the rate away (see the table of the recipe's README).
 
 Authors
  * The speechbrain_pib developers 2026

@@ -109,8 +109,9 @@ class PlayItBack(torch.nn.Module):
     backbone : torch.nn.Module
         As MViTv2 or ConvNet: ``forward_features`` maps log-mel
         [batch, T, n_mels] to a grid [batch, time, frequency, features],
-        ``forward_head`` pooled features to logits, and ``token_positions`` a
-        number of frames to the frame indices of the grid's time steps.
+        ``forward_head`` pooled features to logits, ``token_positions`` a
+        number of frames to the frame indices of the grid's time steps, and
+        ``output_size`` is the number of features.
     selector : torch.nn.Module
         As SlotSelector: grid to attention [batch, 2, time].
     decoder : torch.nn.Module
