@@ -59,7 +59,7 @@ def parse_arguments(arguments=None):
     return parser.parse_args(arguments)
 
 
-def describe(heard, label_encoder, top):
+def describe(heard, label_encoder, top, tasks=None):
     """Turns what was heard in a file into plain numbers and strings.
 
     Arguments
@@ -69,7 +69,9 @@ def describe(heard, label_encoder, top):
     label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
         Class index to label.
     top : int
-        Number of labels.
+        Number of labels, of each task.
+    tasks : list of int
+        Number of classes of each task (default: one task of all classes).
 
     Returns
     -------
@@ -88,15 +90,19 @@ def describe(heard, label_encoder, top):
     >>> describe(heard, label_encoder, 1)
     {'labels': [{'label': 'meow', 'score': 0.75}], 'replays': [[[0.5, 1.0]]]}
     """
-    count = min(top, len(heard.probabilities))
-    scores, indices = heard.probabilities.topk(count)
     label_encoder.expect_len(len(heard.probabilities))
-    labels = label_encoder.decode_torch(indices)
+    labels, first = [], 0
+    for size in tasks or [len(heard.probabilities)]:
+        part = heard.probabilities[first : first + size]
+        scores, indices = part.topk(min(top, size))
+        names = label_encoder.decode_torch(indices + first)
+        labels += [
+            {"label": name, "score": round(score, 4)}
+            for name, score in zip(names, scores.tolist())
+        ]
+        first += size
     return {
-        "labels": [
-            {"label": label, "score": round(score, 4)}
-            for label, score in zip(labels, scores.tolist())
-        ],
+        "labels": labels,
         "replays": [
             [[round(start, 3), round(stop, 3)] for start, stop in replay]
             for replay in heard.segments
@@ -168,7 +174,10 @@ def classify(arguments):
             status = 1
             continue
         description = describe(
-            heard, classifier.hparams.label_encoder, arguments.top
+            heard,
+            classifier.hparams.label_encoder,
+            arguments.top,
+            classifier.hparams.tasks,
         )
         if arguments.json:
             print(json.dumps({"file": path, **description}), flush=True)

@@ -20,6 +20,7 @@ from speechbrain_pib.dataio.segments import (
     stack_segments,
     view_starts,
 )
+from speechbrain_pib.nnet.losses import class_probabilities, split_tasks
 
 # Bounds the memory that a long recording takes.
 WINDOWS_PER_BATCH = 16
@@ -98,8 +99,9 @@ class PlayItBackClassifier(Pretrained):
     Arguments
     ---------
     See ``Pretrained``. The YAML holds "sample_rate", "views", "multi_label"
-    (independent classes: sigmoid instead of softmax), "label_encoder" and the
-    module "model".
+    (independent classes: sigmoid instead of softmax), "tasks" (number of
+    classes of each task that shares the head, or None), "label_encoder" and
+    the module "model".
 
     Example
     -------
@@ -119,6 +121,7 @@ class PlayItBackClassifier(Pretrained):
     ...         "sample_rate": 16000,
     ...         "views": 2,
     ...         "multi_label": False,
+    ...         "tasks": None,
     ...         "label_encoder": label_encoder,
     ...     },
     ...     run_opts={"device": "cpu"},
@@ -131,7 +134,13 @@ class PlayItBackClassifier(Pretrained):
     [(0.0, 1.0), (0.75, 1.75), (1.5, 2.5)]
     """
 
-    HPARAMS_NEEDED = ["sample_rate", "views", "multi_label", "label_encoder"]
+    HPARAMS_NEEDED = [
+        "sample_rate",
+        "views",
+        "multi_label",
+        "tasks",
+        "label_encoder",
+    ]
     MODULES_NEEDED = ["model"]
 
     def __init__(self, *args, **kwargs):
@@ -213,11 +222,12 @@ class PlayItBackClassifier(Pretrained):
         out_prob : torch.Tensor
             Probability of each class [batch, classes].
         score : torch.Tensor
-            Probability of the best class [batch].
+            Probability of the best class [batch]; of several tasks, the
+            product of theirs.
         index : torch.Tensor
-            Index of the best class [batch].
+            Index of the best class [batch]; of several tasks [batch, tasks].
         text_lab : list of str
-            Label of the best class.
+            Label of the best class; of several tasks joined by "|".
 
         Raises
         ------
@@ -384,9 +394,9 @@ class PlayItBackClassifier(Pretrained):
             raise ValueError(
                 "the model's output is not finite; are the samples in [-1, 1]?"
             )
-        if self.hparams.multi_label:
-            return logits.sigmoid()
-        return logits.softmax(dim=-1)
+        return class_probabilities(
+            logits, self.hparams.multi_label, self.hparams.tasks
+        )
 
     def _summarize(self, duration, starts, windows):
         """Joins the windows of a recording."""
@@ -414,10 +424,18 @@ class PlayItBackClassifier(Pretrained):
 
     def _decide(self, out_prob):
         """Probabilities, best score, its index and label."""
-        score, index = out_prob.max(dim=-1)
         label_encoder = self.hparams.label_encoder
         label_encoder.expect_len(out_prob.shape[1])
-        return out_prob, score, index, label_encoder.decode_torch(index)
+        if self.hparams.tasks is None:
+            score, index = out_prob.max(dim=-1)
+            return out_prob, score, index, label_encoder.decode_torch(index)
+        parts = split_tasks(out_prob, self.hparams.tasks)
+        scores, indices = zip(*(part.max(dim=-1) for part in parts))
+        firsts = itertools.accumulate(self.hparams.tasks[:-1], initial=0)
+        index = torch.stack([i + n for i, n in zip(indices, firsts)], dim=-1)
+        labels = label_encoder.decode_torch(index)
+        score = torch.stack(scores, dim=-1).prod(dim=-1)
+        return out_prob, score, index, ["|".join(row) for row in labels]
 
 
 def _check_source(source):

@@ -21,6 +21,7 @@ HYPERPARAMS = """\
 sample_rate: {sample_rate}
 views: {views} # windows of a recording, at least
 multi_label: {multi_label} # sigmoid instead of softmax
+tasks: {tasks} # classes of each task that shares the head
 
 {model}
 label_encoder: !new:speechbrain.dataio.encoder.CategoricalEncoder
@@ -106,6 +107,7 @@ def export_inference(
     metrics,
     command,
     multi_label=False,
+    tasks=None,
     license_id="apache-2.0",
 ):
     """Writes the folder that `PlayItBackClassifier.from_hparams` loads.
@@ -138,6 +140,8 @@ def export_inference(
         The command of the training.
     multi_label : bool
         Whether classes are independent (sigmoid instead of softmax).
+    tasks : list of int
+        Number of classes of each task that shares the head.
     license_id : str
         License of the weights, an identifier of the Hugging Face hub.
 
@@ -191,7 +195,9 @@ def export_inference(
     )
     texts = {
         "hyperparams.yaml": HYPERPARAMS.format(
-            multi_label=multi_label, **settings
+            multi_label=multi_label,
+            tasks="null" if tasks is None else list(tasks),
+            **settings,
         ),
         "config.json": json.dumps(INTERFACE) + "\n",
         "README.md": card,

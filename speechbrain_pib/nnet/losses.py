@@ -46,6 +46,58 @@ def ranking_loss(probabilities, margin=0.05):
     return losses.sum(dim=1).mean()
 
 
+def split_tasks(values, tasks=None):
+    """The parts of the tasks that share a head.
+
+    Arguments
+    ---------
+    values : torch.Tensor
+        [..., num_classes].
+    tasks : list of int
+        Number of classes of each task (default: one task of all classes).
+
+    Returns
+    -------
+    parts : tuple
+        One tensor [..., classes of the task] for each.
+
+    Example
+    -------
+    >>> [part.shape[-1] for part in split_tasks(torch.zeros(2, 7), [3, 4])]
+    [3, 4]
+    """
+    return values.split(tasks or values.shape[-1], dim=-1)
+
+
+def class_probabilities(logits, multi_label=False, tasks=None):
+    """Probabilities of the classes.
+
+    Arguments
+    ---------
+    logits : torch.Tensor
+        [..., num_classes].
+    multi_label : bool
+        Whether classes are independent.
+    tasks : list of int
+        As for `split_tasks`; the classes of each sum to 1.
+
+    Returns
+    -------
+    probabilities : torch.Tensor
+        The same shape, in float32.
+
+    Example
+    -------
+    >>> class_probabilities(torch.zeros(4), tasks=[2, 2])
+    tensor([0.5000, 0.5000, 0.5000, 0.5000])
+    """
+    logits = logits.float()
+    if multi_label:
+        return logits.sigmoid()
+    parts = [part.softmax(dim=-1) for part in split_tasks(logits, tasks)]
+    return torch.cat(parts, dim=-1)
+
+
 class PlayItBackLoss(torch.nn.Module):
     """Sum of the losses on a PlayItBackOutput.
 
@@ -59,6 +111,9 @@ class PlayItBackLoss(torch.nn.Module):
     of the foreground, keeps segments short; the paper has no such term, and
     without it the selection spreads. Without a selector only the first two
     terms exist.
+
+    Several tasks (such as verb and noun) share one head, whose logits stand
+    side by side; each loss is the mean over the tasks.
 
     Arguments
     ---------
@@ -76,6 +131,8 @@ class PlayItBackLoss(torch.nn.Module):
         Margin of the ranking loss.
     label_smoothing : float
         Smoothing of single-label targets.
+    tasks : list of int
+        Number of classes of each task (default: one task of all classes).
 
     Example
     -------
@@ -95,6 +152,7 @@ class PlayItBackLoss(torch.nn.Module):
         area_weight=0.3,
         margin=0.05,
         label_smoothing=0.0,
+        tasks=None,
     ):
         super().__init__()
         self.multi_label = multi_label
@@ -104,6 +162,7 @@ class PlayItBackLoss(torch.nn.Module):
         self.area_weight = area_weight
         self.margin = margin
         self.label_smoothing = label_smoothing
+        self.tasks = tasks
 
     def forward(self, output, targets):
         """Computes the loss and its terms.
@@ -148,16 +207,22 @@ class PlayItBackLoss(torch.nn.Module):
         probabilities : torch.Tensor
             The same shape, in float32.
         """
-        logits = logits.float()
-        return logits.sigmoid() if self.multi_label else logits.softmax(dim=-1)
+        return class_probabilities(logits, self.multi_label, self.tasks)
+
+    def _split(self, values):
+        """The parts of the tasks."""
+        return split_tasks(values, self.tasks)
 
     def _classification(self, logits, targets):
         """Loss of logits [batch, num_classes], in float32."""
+        logits = logits.float()
         if self.multi_label:
-            return binary_cross_entropy_with_logits(logits.float(), targets)
-        return cross_entropy(
-            logits.float(), targets, label_smoothing=self.label_smoothing
-        )
+            return binary_cross_entropy_with_logits(logits, targets)
+        losses = [
+            cross_entropy(part, target, label_smoothing=self.label_smoothing)
+            for part, target in zip(self._split(logits), self._split(targets))
+        ]
+        return torch.stack(losses).mean()
 
     def _over_passes(self, logits, targets):
         """Sum over passes of the loss of logits [batch, passes, classes]."""
@@ -172,8 +237,11 @@ class PlayItBackLoss(torch.nn.Module):
         if self.multi_label:
             uninformative = background.new_zeros(())
         else:
-            uniform = torch.full_like(targets, 1.0 / targets.shape[-1])
-            uninformative = self._over_passes(background, uniform)
+            uniform = [
+                torch.full_like(part, 1.0 / part.shape[-1])
+                for part in self._split(targets)
+            ]
+            uninformative = self._over_passes(background, torch.cat(uniform, 1))
         labels = targets / targets.sum(-1, keepdim=True).clamp(min=1e-8)
         true_class = (self.probabilities(both) * labels[:, None, None]).sum(
             dim=-1

@@ -217,6 +217,25 @@ def test_independent_classes(exported, classifier):
     assert torch.allclose(several.classify_batch(wav)[0], expected, atol=1e-6)
 
 
+def test_tasks_that_share_a_head_are_decided_apart(exported):
+    two = PlayItBackClassifier.from_hparams(
+        exported.folder,
+        overrides={"tasks": [1, 3]},
+        run_opts={"device": "cpu"},
+    )
+    wav = sound(1.0)
+    with torch.no_grad():
+        logits = exported.model(wav[None]).logits[0]
+    second = (logits[1:] - logits[1:].logsumexp(0)).exp()
+    out_prob, score, index, text_lab = two.classify_batch(wav)
+    assert torch.allclose(out_prob[0, 1:], second, atol=1e-6)
+    assert out_prob[0, 0] == 1.0
+    best = 1 + int(second.argmax())
+    assert index.tolist() == [[0, best]]
+    assert score.item() == pytest.approx(second.max().item(), rel=1e-5)
+    assert text_lab == [f"{exported.labels[0]}|{exported.labels[best]}"]
+
+
 def test_lower_precision_is_honoured(exported, classifier):
     rough = PlayItBackClassifier.from_hparams(
         exported.folder, run_opts={"device": "cpu", "precision": "bf16"}

@@ -45,6 +45,7 @@ def test_hyperparams_build_the_same_model(exported, hyperparams):
     assert hparams["sample_rate"] == 8000
     assert hparams["views"] == 2
     assert hparams["multi_label"] is False
+    assert hparams["tasks"] is None
     assert hparams["audio_normalizer"].sample_rate == 8000
     assert str(model.backbone) == str(exported.model.backbone)
 
@@ -55,6 +56,7 @@ def test_nothing_of_the_training_comes_along(hyperparams):
         "sample_rate",
         "views",
         "multi_label",
+        "tasks",
         "model",
         "label_encoder",
         "modules",

@@ -88,3 +88,45 @@ def test_soft_targets_mix_the_losses_of_their_classes():
     parts = 0.3 * loss(output, first)["fused"]
     parts = parts + 0.7 * loss(output, second)["fused"]
     assert mixed.item() == pytest.approx(parts.item(), rel=1e-5)
+
+
+def test_tasks_share_a_head_and_are_averaged():
+    torch.manual_seed(0)
+    output = random_output(classes=7)
+    verbs = torch.eye(3)[torch.tensor([0, 2, 1, 1])]
+    nouns = torch.eye(4)[torch.tensor([3, 2, 1, 0])]
+    together = PlayItBackLoss(tasks=[3, 4])
+    losses = together(output, torch.cat([verbs, nouns], dim=1))
+
+    def part(columns):
+        fields = ("logits", "pass_logits")
+        fields += ("foreground_logits", "background_logits")
+        return output._replace(
+            **{name: getattr(output, name)[..., columns] for name in fields}
+        )
+
+    of_verbs = PlayItBackLoss()(part(slice(0, 3)), verbs)
+    of_nouns = PlayItBackLoss()(part(slice(3, 7)), nouns)
+    for name in ("fused", "passes", "foreground", "background"):
+        expected = (of_verbs[name] + of_nouns[name]) / 2
+        assert losses[name].item() == pytest.approx(expected.item(), rel=1e-5)
+    probabilities = together.probabilities(output.logits)
+    assert torch.allclose(
+        probabilities[:, :3], output.logits[:, :3].softmax(-1)
+    )
+    assert torch.allclose(probabilities.sum(-1), torch.tensor(2.0))
+
+
+def test_ranking_of_tasks_is_that_of_their_mean_probability():
+    output = random_output(passes=1, classes=4)
+    foreground = torch.tensor([[[9.0, -9.0, 0.0, 0.0]]]).expand(4, 1, 4)
+    background = torch.zeros(4, 1, 4)
+    output = output._replace(
+        foreground_logits=foreground, background_logits=background
+    )
+    right = torch.tensor([[1.0, 0.0, 1.0, 0.0]]).expand(4, 4)
+    wrong = torch.tensor([[0.0, 1.0, 1.0, 0.0]]).expand(4, 4)
+    loss = PlayItBackLoss(tasks=[2, 2])
+    # Of the true classes: (1 + .5) / 2 and (0 + .5) / 2 against .5.
+    assert loss(output, right)["ranking"].item() == 0.0
+    assert loss(output, wrong)["ranking"].item() == pytest.approx(0.3, abs=1e-4)
