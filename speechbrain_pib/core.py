@@ -4,10 +4,6 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import os
-import zipfile
-import zlib
-
 import numpy as np
 import speechbrain as sb
 import torch
@@ -16,15 +12,17 @@ from speechbrain.dataio.sampler import ReproducibleRandomSampler
 from speechbrain.utils.distributed import ddp_all_reduce, run_on_main
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_pib.lobes.models.controls import (
-    event_frames,
-    loudest_frames,
-    random_segments,
-)
+from speechbrain_pib.dataio.manifest import hash_ids
+from speechbrain_pib.lobes.models.controls import control_frames, fixed_places
 from speechbrain_pib.lobes.models.replay import mask_to_segments
-from speechbrain_pib.utils.metrics import ClipScores, segment_overlap
-from speechbrain_pib.utils.optimizers import weight_decay_groups
-from speechbrain_pib.utils.plots import plot_replays
+from speechbrain_pib.utils.averaging import MovingAverage
+from speechbrain_pib.utils.checkpoints import put_interrupted_aside
+from speechbrain_pib.utils.metrics import (
+    ClipScores,
+    segment_overlap,
+    summarize_classification,
+)
+from speechbrain_pib.utils.optimizers import parameter_groups
 from speechbrain_pib.utils.reports import write_results
 
 logger = get_logger(__name__)
@@ -34,17 +32,24 @@ class PlayItBackBrain(sb.Brain):
     """Trains and evaluates a PlayItBack model.
 
     Batches hold "id", "wavs" [batch, views, samples], "lengths" (relative)
-    [batch, views] and "target" (one-hot or multi-hot) [batch, classes];
-    "event" (start and stop in seconds) [batch, 2] where the truth is known
-    and a clip is heard in one view.
+    [batch, views], "target" (one-hot or multi-hot) [batch, classes] and
+    "readable" (False for a clip that could not be read: it is left out of the
+    scores); "event" (start and stop in seconds) [batch, 2] where the truth is
+    known and a clip is heard in one view.
 
     It expects in modules: "model" (PlayItBack), "augment" (waveforms to
     waveforms) and "mixing" (waveforms and targets); in hparams: "loss"
-    (PlayItBackLoss), "schedule" (WarmupCosine in epochs), "selection"
+    (PlayItBackLoss), "schedule" (WarmupCosine in epochs), "layer_decay" (see
+    parameter_groups), "ema_decay" (of the moving average of the weights, with
+    which it evaluates; None for the weights themselves), "selection"
     ("learned", or a control to train and test with), "random_seconds" (width
     of its random segments), "controls" (selections that take the place of the
     learned one in the test), "seed", "train_logger", "label_encoder",
-    "output_folder" and "pictures" (number of test clips to draw).
+    "coverage" (see report_coverage), "output_folder" and "pictures" (number
+    of test clips to draw).
+
+    A recipe of another kind of data set changes `best`, `make_train_sampler`,
+    `summarize` and `write_results`.
 
     Example
     -------
@@ -54,6 +59,16 @@ class PlayItBackBrain(sb.Brain):
 
     # The metric of the validation by which a checkpoint is chosen.
     best = "top1"
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.average = None
+        if self.hparams.ema_decay is not None:
+            self.average = MovingAverage(
+                self.hparams.model, self.hparams.ema_decay
+            )
+            if self.checkpointer is not None:
+                self.checkpointer.add_recoverable("average", self.average)
 
     def fit(self, epoch_counter, train_set, valid_set=None, **kwargs):
         """As Brain.fit; without a validation set the last epoch is kept."""
@@ -66,9 +81,7 @@ class PlayItBackBrain(sb.Brain):
         loader_kwargs["pin_memory"] = "cuda" in str(self.device)
         if stage == sb.Stage.TRAIN:
             # Brain tells this sampler the epoch, and wraps it under DDP.
-            self.train_sampler = ReproducibleRandomSampler(
-                dataset, seed=1000 * self.hparams.seed
-            )
+            self.train_sampler = self.make_train_sampler(dataset)
             loader_kwargs["sampler"] = self.train_sampler
             # Drawing from a generator of its own leaves the default one as a
             # checkpoint restored it.
@@ -90,9 +103,26 @@ class PlayItBackBrain(sb.Brain):
             self.steps_per_epoch = max(accumulated, 1)
         return loader
 
+    def make_train_sampler(self, dataset):
+        """The order of the training clips; another one in every epoch.
+
+        Arguments
+        ---------
+        dataset : speechbrain_pib.dataio.table.ManifestDataset
+            The training clips.
+
+        Returns
+        -------
+        sampler : torch.utils.data.Sampler
+            With `set_epoch`.
+        """
+        return ReproducibleRandomSampler(dataset, seed=1000 * self.hparams.seed)
+
     def init_optimizers(self):
-        """One optimizer with two groups, and its schedule per step."""
-        self.optimizer = self.opt_class(weight_decay_groups(self.modules.model))
+        """One optimizer, and its schedule per step."""
+        self.optimizer = self.opt_class(
+            parameter_groups(self.hparams.model, self.hparams.layer_decay)
+        )
         self.optimizers_dict = {"opt_class": self.optimizer}
         self.scheduler = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer,
@@ -115,6 +145,8 @@ class PlayItBackBrain(sb.Brain):
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         self.optimizer_step += 1
+        if self.average is not None:
+            self.average.update_parameters(self.hparams.model)
 
     def on_fit_batch_end(self, batch, outputs, loss, should_step):
         """Advances the learning rate."""
@@ -130,14 +162,14 @@ class PlayItBackBrain(sb.Brain):
             # Other masks, noise and mixtures on every process.
             torch.manual_seed(self.hparams.seed + self.rank)
         if self.checkpointer is not None:
-            run_on_main(self._put_interrupted_aside)
+            run_on_main(put_interrupted_aside, args=[self.checkpointer])
             self.checkpointer.recover_if_possible()
 
     def on_evaluate_start(self, max_key=None, min_key=None):
         """Loads the checkpoint to evaluate; there has to be one."""
         if self.checkpointer is None:
             return
-        run_on_main(self._put_interrupted_aside)
+        run_on_main(put_interrupted_aside, args=[self.checkpointer])
         found = self.checkpointer.recover_if_possible(
             max_key=max_key, min_key=min_key
         )
@@ -146,30 +178,6 @@ class PlayItBackBrain(sb.Brain):
                 "there is no checkpoint to evaluate in "
                 f"{self.checkpointer.checkpoints_dir}; train first"
             )
-
-    def _put_interrupted_aside(self):
-        """Renames checkpoints that a kill left half written, which
-        SpeechBrain would take for the newest, or stumble over."""
-        needed = {
-            name
-            for name in self.checkpointer.recoverables
-            if name != "dataloader-TRAIN"
-            and not self.checkpointer.optional_recoverables.get(name)
-        }
-        for checkpoint in self.checkpointer.list_checkpoints():
-            files = checkpoint.paramfiles
-            broken = {name for name in files if not _is_complete(files[name])}
-            broken |= needed - set(files)
-            if broken or checkpoint.meta is None:
-                aside = checkpoint.path.with_name(
-                    f"interrupted-{checkpoint.path.name}"
-                )
-                checkpoint.path.rename(aside)
-                logger.warning(
-                    f"{checkpoint.path} is incomplete and now called "
-                    f"{aside.name}; it lacks "
-                    + ", ".join(sorted(broken) or ["its description"])
-                )
 
     def compute_forward(self, batch, stage):
         """Listens to a batch, every view as a clip of its own.
@@ -188,6 +196,8 @@ class PlayItBackBrain(sb.Brain):
         targets : torch.Tensor
             Their targets, soft after mixing [batch * views, classes].
         """
+        # While it is on the host; asking the device would wait for it.
+        self.readable = batch.readable.data.flatten().tolist()
         batch = batch.to(self.device)
         wavs, lengths, targets = self._flatten_views(batch)
         masks = None
@@ -205,13 +215,11 @@ class PlayItBackBrain(sb.Brain):
 
     def _replays_a_control(self):
         """Whether the replays follow a control."""
-        replays = self.hparams.model.replays
-        return replays > 0 and self.hparams.selection != "learned"
+        return self._replays() and self.hparams.selection != "learned"
 
-    def _replays_its_selection(self):
-        """Whether the replays follow the learned selection."""
-        replays = self.hparams.model.replays
-        return replays > 0 and self.hparams.selection == "learned"
+    def _replays(self):
+        """Whether there are replays."""
+        return self.hparams.model.replays > 0
 
     def _flatten_views(self, batch):
         """Waveforms, relative lengths and targets of all views."""
@@ -242,6 +250,7 @@ class PlayItBackBrain(sb.Brain):
         output, targets = predictions
         losses = self.hparams.loss(output, targets)
         self.loss_terms.append({k: v.detach() for k, v in losses.items()})
+        self.unreadable += self.readable.count(False)
         if stage != sb.Stage.TRAIN:
             self._keep_scores(output, batch, stage)
         return losses["loss"]
@@ -249,12 +258,12 @@ class PlayItBackBrain(sb.Brain):
     def _keep_scores(self, output, batch, stage):
         """Appends the scores of a batch, averaged over the views."""
         logits = {}
-        if stage == sb.Stage.TEST and self.hparams.model.replays > 0:
+        if stage == sb.Stage.TEST and self._replays():
             for index, of_pass in enumerate(output.pass_logits.unbind(1)):
                 logits[f"pass_{index}"] = of_pass
         logits["fused"] = output.logits
         if stage == sb.Stage.TEST:
-            if self._replays_its_selection():
+            if self._replays() and not self._replays_a_control():
                 logits.update(self._control_logits(output, batch, stage))
             if hasattr(batch, "event") and not self._replays_a_control():
                 self._keep_overlap(output, batch)
@@ -266,7 +275,7 @@ class PlayItBackBrain(sb.Brain):
             .mean(dim=1)
             for name, values in logits.items()
         }
-        self.scores.append(batch.id, batch.target.data, scores)
+        self.scores.append(batch.id, batch.target.data, scores, self.readable)
 
     def _keep_overlap(self, output, batch):
         """Appends how well each pass found the true event."""
@@ -298,22 +307,15 @@ class PlayItBackBrain(sb.Brain):
     def _select(self, control, batch, stage, widths, log_mel=None):
         """Masks of a control [batch * views, replays, T]."""
         model = self.hparams.model
-        n_frames = model.fbank.n_frames
-        if control == "same_hop":
-            mask = widths.new_zeros(len(widths), n_frames).bool()
-        elif control == "random":
-            places = self._random_places(batch, stage)
-            mask = random_segments(places, widths, n_frames)
-        elif control == "loudest" and log_mel is not None:
-            mask = loudest_frames(log_mel[:, 0], widths)
-        elif control == "event" and hasattr(batch, "event"):
-            mask = event_frames(batch.event.data, n_frames, self._hop_seconds)
-        else:
-            raise ValueError(
-                f"there is no selection {control!r} here; choose learned, "
-                "same_hop or random, event where the truth is known, or, in "
-                "controls alone, loudest"
-            )
+        mask = control_frames(
+            control,
+            widths,
+            model.fbank.n_frames,
+            hop_seconds=self._hop_seconds,
+            places=self._random_places(batch, stage),
+            log_mel=None if log_mel is None else log_mel[:, 0],
+            events=batch.event.data if hasattr(batch, "event") else None,
+        )
         return mask.unsqueeze(1).expand(-1, model.replays, -1)
 
     @property
@@ -326,34 +328,34 @@ class PlayItBackBrain(sb.Brain):
         views = batch.wavs.data.shape[1]
         if stage == sb.Stage.TRAIN:
             return torch.rand(len(batch.id) * views, device=self.device)
-        places = [
-            zlib.crc32(f"{clip} {view}".encode()) / 2**32
-            for clip in batch.id
-            for view in range(views)
-        ]
-        return torch.tensor(places, device=self.device)
+        names = [f"{clip} {view}" for clip in batch.id for view in range(views)]
+        return fixed_places(names).to(self.device)
 
     def on_stage_start(self, stage, epoch=None):
         """Prepares the statistics of a stage."""
-        self.loss_terms = []
+        self.loss_terms, self.unreadable = [], 0
         if stage == sb.Stage.TRAIN:
             self.worker_seeds.manual_seed(1000 * self.hparams.seed + epoch)
         else:
             self.scores, self.overlaps = ClipScores(), ClipScores()
+            if self.average is not None:
+                self.average.exchange(self.hparams.model)
         self.pictures = {}
 
     def on_stage_end(self, stage, stage_loss, epoch=None):
         """Logs, and saves the checkpoint of an epoch."""
         losses = self._mean_losses()
         if stage == sb.Stage.TRAIN:
-            self.train_losses = losses
+            self.train_losses = {**losses, **self._count_unreadable()}
             if not self.has_validation:
                 self._log_epoch(epoch, {})
                 self._save_checkpoint({"epoch": epoch})
             return
         self.scores.gather()
         if stage == sb.Stage.VALID:
-            metrics = self.scores.summarize("fused")
+            if self.average is not None:
+                self.average.exchange(self.hparams.model)
+            metrics = self.scores.summarize("fused", self.summarize)
             self._log_epoch(epoch, {**losses, **metrics})
             self._save_checkpoint(
                 {"epoch": epoch, self.best: metrics[self.best]},
@@ -374,7 +376,7 @@ class PlayItBackBrain(sb.Brain):
         self.hparams.train_logger.log_stats(
             stats_meta={
                 "epoch": epoch,
-                "lr": self.optimizer.param_groups[0]["lr"],
+                "lr": self.optimizer.param_groups[-1]["lr"],
             },
             train_stats=self.train_losses,
             valid_stats=valid_stats or None,
@@ -393,12 +395,16 @@ class PlayItBackBrain(sb.Brain):
             "epoch": self.hparams.epoch_counter.current,
             "replays": self.hparams.model.replays,
             "clips": len(self.scores.ids),
+            "unreadable": self.scores.unreadable,
+            "id_sha256": hash_ids(self.scores.ids),
+            "coverage": self.hparams.coverage,
             "losses": losses,
             "scores": {
-                name: self.scores.summarize(name) for name in self.scores.scores
+                name: self.scores.summarize(name, self.summarize)
+                for name in self.scores.scores
             },
         }
-        if self.hparams.model.replays > 0:
+        if self._replays():
             self.results["selection"] = self.hparams.selection
         if self.overlaps.parts:
             self.results["overlap"] = self._summarize_overlaps()
@@ -406,7 +412,26 @@ class PlayItBackBrain(sb.Brain):
             stats_meta={"epoch": self.results["epoch"]},
             test_stats={**losses, **self.results["scores"]["fused"]},
         )
-        run_on_main(self._write_results)
+        run_on_main(self.write_results)
+
+    def summarize(self, scores, targets, ids):
+        """Metrics of the scores of all clips.
+
+        Arguments
+        ---------
+        scores : numpy.ndarray
+            [clips, classes].
+        targets : numpy.ndarray
+            1 where the clip has the class and 0 elsewhere, [clips, classes].
+        ids : list of str
+            Name of each clip.
+
+        Returns
+        -------
+        metrics : dict
+            Name to float; `best` is among them.
+        """
+        return summarize_classification(scores, targets)
 
     def _summarize_overlaps(self):
         """Mean overlap with the true event, and share selected, per pass."""
@@ -420,28 +445,17 @@ class PlayItBackBrain(sb.Brain):
             for index in range(len(overlap))
         }
 
-    def _write_results(self):
+    def write_results(self):
         """Writes tables, scores and pictures; shows the table."""
-        folder, labels = self.hparams.output_folder, self.hparams.label_encoder
-        names = [labels.ind2lab[index] for index in range(len(labels))]
-        write_results(folder, self.results, self.scores, names)
-        with open(os.path.join(folder, "results.md")) as file:
-            print(file.read())
-        pictures = os.path.join(folder, "replays")
-        os.makedirs(pictures, exist_ok=True)
-        for clip, picture in self.pictures.items():
-            plot_replays(
-                **picture,
-                path=os.path.join(pictures, f"{clip}.png"),
-                title=f"{clip}: {self._verdict(clip, names)}",
-            )
-
-    def _verdict(self, clip, names):
-        """True and predicted label of a clip in words."""
-        row = self.scores.ids.index(clip)
-        true = names[self.scores.targets[row].argmax()]
-        heard = names[self.scores.scores["fused"][row].argmax()]
-        return f"{true}, heard as {heard}"
+        labels = self.hparams.label_encoder
+        text = write_results(
+            self.hparams.output_folder,
+            self.results,
+            self.scores,
+            [labels.ind2lab[index] for index in range(len(labels))],
+            self.pictures,
+        )
+        print(text)
 
     def _keep_pictures(self, output, batch):
         """Keeps the first clips of the test for drawing."""
@@ -477,10 +491,9 @@ class PlayItBackBrain(sb.Brain):
                 ddp_all_reduce(mean, torch.distributed.ReduceOp.AVG)
         return {name: mean.item() for name, mean in means.items()}
 
-
-def _is_complete(path):
-    """Whether a checkpoint's file has its end; torch.save writes zip files,
-    which keep their directory there."""
-    with open(path, "rb") as file:
-        head = file.read(2)
-    return zipfile.is_zipfile(path) if head == b"PK" else bool(head)
+    def _count_unreadable(self):
+        """How often a clip could not be read; nothing if never."""
+        count = torch.tensor(self.unreadable, device=self.device)
+        if self.distributed_launch:
+            ddp_all_reduce(count, torch.distributed.ReduceOp.SUM)
+        return {"unreadable": count.item()} if count.item() else {}

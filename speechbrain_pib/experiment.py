@@ -4,6 +4,7 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+import json
 import os
 import shlex
 import sys
@@ -13,6 +14,7 @@ import torch
 from hyperpyyaml import load_hyperpyyaml
 from speechbrain.utils.distributed import ddp_init_group, run_on_main
 
+from speechbrain_pib.dataio.datasets import clip_datasets, load_label_encoder
 from speechbrain_pib.inference.export import export_inference
 from speechbrain_pib.utils.arguments import parse_recipe_arguments
 from speechbrain_pib.utils.weights import load_backbone
@@ -51,6 +53,42 @@ def start_experiment(script, miniature=None):
         overrides=overrides,
     )
     return hparams, run_opts
+
+
+def load_data(prepare, hparams, splits):
+    """Gets the data sets of a recipe from raw files, or from a packed folder.
+
+    Arguments
+    ---------
+    prepare : callable
+        Called with hparams on the main process, unless there is a packed
+        folder; writes the manifests, classes.txt and coverage.json into the
+        output folder.
+    hparams : dict
+        "packed_folder" (see speechbrain_pib.dataio.pack), "output_folder" and
+        what clip_datasets needs; gets "coverage".
+    splits : list
+        As for clip_datasets.
+
+    Returns
+    -------
+    label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
+        Index of each label.
+    datasets : dict
+        Split to data set.
+
+    Example
+    -------
+    >>> load_data(prepare, hparams, ("train", "test"))  # doctest: +SKIP
+    """
+    folder = hparams["packed_folder"]
+    if folder is None:
+        folder = hparams["output_folder"]
+        run_on_main(prepare, args=[hparams])
+    with open(os.path.join(folder, "coverage.json"), encoding="utf-8") as file:
+        hparams["coverage"] = json.load(file)
+    label_encoder = load_label_encoder(os.path.join(folder, "classes.txt"))
+    return label_encoder, clip_datasets(folder, splits, hparams, label_encoder)
 
 
 def run_experiment(brain_class, hparams, run_opts, label_encoder, datasets):
@@ -137,4 +175,5 @@ def _export(hparams, label_encoder, results):
         metrics=results["scores"]["fused"],
         command=shlex.join(["python", *sys.argv]),
         multi_label=hparams["loss"].multi_label,
+        tasks=hparams["loss"].tasks,
     )

@@ -88,8 +88,9 @@ def parse_recipe_arguments(script, miniature=None, arguments=None):
     """Parses a recipe's command line.
 
     As speechbrain.parse_arguments; the hyperparameter file may be given from
-    the current folder or from beside the script. Without --data_folder, the
-    overrides in the file for the miniature are put before the user's own.
+    the current folder or from beside the script. Without --data_folder or
+    --packed_folder, the overrides in the file for the miniature are put before
+    the user's own.
 
     Arguments
     ---------
@@ -127,6 +128,8 @@ def parse_recipe_arguments(script, miniature=None, arguments=None):
     names = {key.value for key, _ in given.value} if given else set()
     if "data_folder" in names:
         return hparams_file, run_opts, overrides
+    if "packed_folder" in names:
+        return hparams_file, run_opts, f"{overrides}\ndata_folder: null"
     if miniature is None:
         raise ValueError(
             "give the data with --data_folder=/path/to/the/data; see the "

@@ -9,9 +9,11 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+import itertools
 import os
 from pathlib import Path
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -135,7 +137,7 @@ def d_prime(auc, margin=1e-7):
     return 2**0.5 * NormalDist().inv_cdf(auc)
 
 
-def summarize_classification(scores, targets):
+def summarize_classification(scores, targets, ids=None):
     """All metrics of a test set.
 
     Arguments
@@ -145,6 +147,8 @@ def summarize_classification(scores, targets):
     targets : numpy.ndarray
         1 where the clip has the class and 0 elsewhere, [clips, classes]. A
         clip of several classes is a top-k hit if any of them is.
+    ids : list of str
+        Name of each clip; these metrics do not need them.
 
     Returns
     -------
@@ -209,6 +213,27 @@ def segment_overlap(masks, events, frame_seconds):
     return intersection / union.clamp(min=torch.finfo(torch.float32).eps)
 
 
+class _Part(NamedTuple):
+    """The clips of a batch."""
+
+    ids: list
+    targets: torch.Tensor
+    scores: dict
+    unreadable: list
+
+    def only(self, readable):
+        """The same without the clips that could not be read."""
+        if all(readable):
+            return self
+        rows = torch.tensor(readable, device=self.targets.device)
+        return _Part(
+            list(itertools.compress(self.ids, readable)),
+            self.targets[rows],
+            {name: values[rows] for name, values in self.scores.items()},
+            [clip for clip, here in zip(self.ids, readable) if not here],
+        )
+
+
 class ClipScores:
     """Scores of a test set by clip, gathered over all processes.
 
@@ -231,8 +256,9 @@ class ClipScores:
         self.ids = None
         self.targets = None
         self.scores = None
+        self.unreadable = None
 
-    def append(self, ids, targets, scores):
+    def append(self, ids, targets, scores, readable=None):
         """Adds the clips of a batch.
 
         Arguments
@@ -244,6 +270,9 @@ class ClipScores:
         scores : dict of torch.Tensor
             Name of the output (such as "fused") to its scores, each
             [batch, classes]; the same names in every batch.
+        readable : list of bool
+            Clips to leave out of the scores, and to list as unreadable, are
+            False (default: there are none).
         """
         for name, values in scores.items():
             if values.shape != targets.shape or len(ids) != len(targets):
@@ -251,19 +280,21 @@ class ClipScores:
                     f"scores '{name}' are {tuple(values.shape)} for "
                     f"{len(ids)} ids and targets {tuple(targets.shape)}"
                 )
-        if self.parts and scores.keys() != self.parts[0][2].keys():
+        if self.parts and scores.keys() != self.parts[0].scores.keys():
             raise ValueError(
                 f"scores are named {sorted(scores)}, but "
-                f"{sorted(self.parts[0][2])} in the batches before"
+                f"{sorted(self.parts[0].scores)} in the batches before"
             )
-        kept = {name: values.detach() for name, values in scores.items()}
-        self.parts.append((list(ids), targets.detach(), kept))
+        scores = {name: values.detach() for name, values in scores.items()}
+        part = _Part(list(ids), targets.detach(), scores, [])
+        self.parts.append(part if readable is None else part.only(readable))
 
     def gather(self):
         """Collects the clips of all processes; every rank must call it.
 
         A clip that several ranks or batches hold is taken once, the first.
-        Fills `ids` (sorted list), `targets` and `scores` (NumPy arrays).
+        Fills `ids` (sorted list), `targets` and `scores` (NumPy arrays), and
+        `unreadable` (sorted list).
 
         Returns
         -------
@@ -273,12 +304,12 @@ class ClipScores:
         Raises
         ------
         ValueError
-            If there are no clips at all.
+            If there are no readable clips at all.
         """
         tables = [table for table in _all_gather(self._local()) if table]
-        if not tables:
+        ids = np.concatenate([table["ids"] for table in tables] or [[]])
+        if not len(ids):
             raise ValueError("no clip was scored: is the test set empty?")
-        ids = np.concatenate([table["ids"] for table in tables])
         unique, first = np.unique(ids, return_index=True)
         self.ids = unique.tolist()
         self.targets = np.concatenate([t["targets"] for t in tables])[first]
@@ -286,23 +317,27 @@ class ClipScores:
             name: np.concatenate([t["scores"][name] for t in tables])[first]
             for name in tables[0]["scores"]
         }
+        lost = {clip for table in tables for clip in table["unreadable"]}
+        self.unreadable = sorted(lost)
         return self
 
-    def summarize(self, name):
+    def summarize(self, name, summarize=summarize_classification):
         """Metrics of one output, after `gather`.
 
         Arguments
         ---------
         name : str
             Name of the scores.
+        summarize : callable
+            Of scores, targets [clips, classes] and ids.
 
         Returns
         -------
-        dict
-            See `summarize_classification`.
+        metrics : dict
+            What `summarize` returns.
         """
         self._require_gathered()
-        return summarize_classification(self.scores[name], self.targets)
+        return summarize(self.scores[name], self.targets, self.ids)
 
     def save(self, path, class_names):
         """Writes everything to an npz file, whole or not at all.
@@ -337,7 +372,7 @@ class ClipScores:
         """This process's clips as NumPy arrays; empty where it has none."""
         if not self.parts:
             return {}
-        ids, targets, scores = zip(*self.parts)
+        ids, targets, scores, unreadable = zip(*self.parts)
         return {
             "ids": np.array([name for batch in ids for name in batch]),
             "targets": _to_numpy(targets),
@@ -345,6 +380,7 @@ class ClipScores:
                 name: _to_numpy([batch[name] for batch in scores])
                 for name in scores[0]
             },
+            "unreadable": [name for batch in unreadable for name in batch],
         }
 
     def _require_gathered(self):

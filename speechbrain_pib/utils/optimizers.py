@@ -9,34 +9,93 @@ import torch
 LEARNED_STARTS = ("slots_mu", "slots_logsigma", "latents")
 
 
-def weight_decay_groups(module):
-    """Splits the trained parameters into decayed and undecayed ones.
+def parameter_groups(model, layer_decay=1.0):
+    """Groups the trained parameters by weight decay and learning rate.
 
     Vectors (norms, biases) and learned starts (slots, latents) are not
-    decayed. SpeechBrain's ``rm_vector_weight_decay`` knows vectors only.
+    decayed. SpeechBrain's ``rm_vector_weight_decay`` knows vectors only. The
+    layers of the backbone learn the more slowly the nearer they are to the
+    input (as in BEiT, https://arxiv.org/abs/2106.08254).
 
     Arguments
     ---------
-    module : torch.nn.Module
-        The model.
+    model : torch.nn.Module
+        The model; its part "backbone", if it has one, is a stack of layers.
+    layer_decay : float
+        Factor of the learning rate from each layer to the one below.
 
     Returns
     -------
     groups : list
-        Two parameter groups; the second has weight_decay 0.
+        Parameter groups; "lr_scale" is what the learning rate is to be
+        multiplied with.
 
     Example
     -------
-    >>> groups = weight_decay_groups(torch.nn.Linear(2, 3))
-    >>> [len(group["params"]) for group in groups]
-    [1, 1]
+    >>> groups = parameter_groups(torch.nn.Linear(2, 3))
+    >>> [(len(group["params"]), group["lr_scale"]) for group in groups]
+    [(1, 1.0), (1, 1.0)]
     """
-    decayed, undecayed = [], []
-    for name, parameter in module.named_parameters():
-        if parameter.requires_grad:
-            spared = parameter.ndim <= 1 or name.endswith(LEARNED_STARTS)
-            (undecayed if spared else decayed).append(parameter)
-    return [{"params": decayed}, {"params": undecayed, "weight_decay": 0.0}]
+    scales = {}
+    if layer_decay != 1.0:
+        scales = layer_scales(model.backbone, layer_decay)
+    groups = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        spared = parameter.ndim <= 1 or name.endswith(LEARNED_STARTS)
+        scale = scales.get(parameter, 1.0)
+        group = groups.setdefault(
+            (scale, spared), {"params": [], "lr_scale": scale}
+        )
+        group["params"].append(parameter)
+        if spared:
+            group["weight_decay"] = 0.0
+    return [groups[key] for key in sorted(groups)]
+
+
+def layer_scales(backbone, decay):
+    """Factors of the learning rate of a backbone's layers.
+
+    Its layers are its parts in the order of their definition, up to its last
+    stack (torch.nn.Sequential or ModuleList), each entry of a stack by itself;
+    what follows, norm and head, learns at the full rate.
+
+    Arguments
+    ---------
+    backbone : torch.nn.Module
+        As MViTv2 or ConvNet.
+    decay : float
+        Factor from each layer to the one below.
+
+    Returns
+    -------
+    scales : dict
+        Parameter to factor.
+
+    Example
+    -------
+    >>> linear = torch.nn.Linear(1, 1)
+    >>> stack = torch.nn.Sequential(linear, torch.nn.Linear(1, 1))
+    >>> backbone = torch.nn.ModuleDict(
+    ...     {"stack": stack, "head": torch.nn.Linear(1, 1)}
+    ... )
+    >>> list(layer_scales(backbone, 0.5).values())
+    [0.25, 0.25, 0.5, 0.5]
+    """
+    layers, pending = [], []
+    for part in backbone.children():
+        if isinstance(part, (torch.nn.Sequential, torch.nn.ModuleList)):
+            entries = [layer for layer in part if list(layer.parameters())]
+            layers += [*pending, *entries]
+            pending = []
+        elif list(part.parameters()):
+            pending.append(part)
+    return {
+        parameter: decay ** (len(layers) - index)
+        for index, layer in enumerate(layers)
+        for parameter in layer.parameters()
+    }
 
 
 def build_optimizer(parameters, name, lr, weight_decay):
@@ -45,7 +104,7 @@ def build_optimizer(parameters, name, lr, weight_decay):
     Arguments
     ---------
     parameters : list
-        Parameter groups.
+        Parameter groups; the rate of each is multiplied by its "lr_scale".
     name : str
         "SGD" (Nesterov momentum 0.9, as published) or "AdamW".
     lr : float
@@ -59,18 +118,21 @@ def build_optimizer(parameters, name, lr, weight_decay):
 
     Example
     -------
-    >>> groups = weight_decay_groups(torch.nn.Linear(2, 3))
+    >>> groups = parameter_groups(torch.nn.Linear(2, 3))
     >>> build_optimizer(groups, "SGD", 0.1, 0.01).param_groups[1]["momentum"]
     0.9
     """
+    groups = [
+        {**group, "lr": lr * group.get("lr_scale", 1.0)} for group in parameters
+    ]
     if name == "SGD":
         return torch.optim.SGD(
-            parameters,
+            groups,
             lr=lr,
             weight_decay=weight_decay,
             momentum=0.9,
             nesterov=True,
         )
     if name == "AdamW":
-        return torch.optim.AdamW(parameters, lr=lr, weight_decay=weight_decay)
+        return torch.optim.AdamW(groups, lr=lr, weight_decay=weight_decay)
     raise ValueError(f"optimizer is SGD or AdamW, not {name!r}")

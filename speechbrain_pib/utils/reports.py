@@ -4,11 +4,16 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+import csv
 import json
 import os
 
 from speechbrain_pib.dataio.manifest import atomic_writer
-from speechbrain_pib.utils.plots import plot_confusion_matrix
+from speechbrain_pib.utils.metrics import (
+    area_under_curve,
+    mean_average_precision,
+)
+from speechbrain_pib.utils.plots import plot_confusion_matrix, plot_replays
 
 METRICS = {
     "top1": "top-1",
@@ -17,6 +22,7 @@ METRICS = {
     "AUC": "AUC",
     "d_prime": "d-prime",
 }
+UNTABLED = ("classes_with_positives",)
 
 
 def results_table(results):
@@ -25,7 +31,7 @@ def results_table(results):
     Arguments
     ---------
     results : dict
-        What was replayed, to a dictionary of metrics.
+        What was replayed, to a dictionary of metrics; all have the same.
 
     Returns
     -------
@@ -33,27 +39,25 @@ def results_table(results):
 
     Example
     -------
-    >>> print(results_table({"single pass": {"top1": 0.5}}))
-    | replayed    | top-1  | top-5  | mAP    | AUC    | d-prime |
-    |-------------|--------|--------|--------|--------|---------|
-    | single pass | 0.5000 |        |        |        |         |
+    >>> print(results_table({"single pass": {"top1": 0.5, "mAP": 0.25}}))
+    | replayed    | top-1  | mAP    |
+    |-------------|--------|--------|
+    | single pass | 0.5000 | 0.2500 |
     """
-    width = max(len("replayed"), *(len(name) for name in results))
-    lines = [
-        [name.ljust(width), *(_cell(row, metric) for metric in METRICS)]
-        for name, row in results.items()
+    metrics = [m for m in next(iter(results.values())) if m not in UNTABLED]
+    titles = [METRICS.get(m, m.replace("_", " ")) for m in metrics]
+    lines = [["replayed", *titles]]
+    for name, row in results.items():
+        lines.append([name, *(f"{row[metric]:.4f}" for metric in metrics)])
+    widths = [max(len(cell) for cell in column) for column in zip(*lines)]
+    rows = [
+        "| "
+        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths))
+        + " |"
+        for line in lines
     ]
-    header = ["replayed".ljust(width)]
-    header += [title.ljust(6) for title in METRICS.values()]
-    rule = "|".join("-" * (len(cell) + 2) for cell in header)
-    rows = [f"| {' | '.join(line)} |" for line in [header, *lines]]
+    rule = "|".join("-" * (width + 2) for width in widths)
     return "\n".join([rows[0], f"|{rule}|", *rows[1:]])
-
-
-def _cell(row, metric):
-    """A number with four digits, or blanks."""
-    text = f"{row[metric]:.4f}" if metric in row else ""
-    return text.ljust(max(6, len(METRICS[metric])))
 
 
 def describe_scores(name, replays):
@@ -92,8 +96,17 @@ def describe_scores(name, replays):
 
 def _remarks(results):
     """What stands below the table: classes counted and overlap, in words."""
-    counted = results["scores"]["fused"].get("classes_with_positives", 0)
-    lines = [f"mAP, AUC and d-prime over {counted:.0f} classes with clips."]
+    lines = []
+    counted = results["scores"]["fused"].get("classes_with_positives")
+    if counted is not None:
+        lines.append(
+            f"mAP, AUC and d-prime over {counted:.0f} classes with clips."
+        )
+    if results.get("unreadable"):
+        lines.append(
+            f"{len(results['unreadable'])} clips could not be read and are "
+            "left out; see results.json."
+        )
     for name, row in results.get("overlap", {}).items():
         lines.append(
             f"Selection of pass {name.removeprefix('pass_')}: "
@@ -103,8 +116,9 @@ def _remarks(results):
     return "\n".join(lines) + "\n"
 
 
-def write_results(folder, results, scores, class_names):
-    """Writes results.json, results.md, scores.npz and a confusion matrix.
+def write_results(folder, results, scores, class_names, pictures):
+    """Writes results.json, results.md, scores.npz, per_class.csv, a confusion
+    matrix (of clips with one label each) and the pictures of replays.
 
     Arguments
     ---------
@@ -116,6 +130,13 @@ def write_results(folder, results, scores, class_names):
         Gathered scores.
     class_names : list
         Class names in the order of the indices.
+    pictures : dict
+        Clip to what `plot_replays` takes.
+
+    Returns
+    -------
+    text : str
+        The table and remarks of results.md.
 
     Example
     -------
@@ -125,9 +146,11 @@ def write_results(folder, results, scores, class_names):
     >>> scores.append(["a", "b"], torch.eye(2), {"fused": torch.eye(2)})
     >>> results = {"replays": 0, "scores": {"fused": {"top1": 1.0}}}
     >>> folder = str(getfixture("tmpdir"))
-    >>> write_results(folder, results, scores.gather(), ["cat", "dog"])
+    >>> names = ["cat", "dog"]
+    >>> text = write_results(folder, results, scores.gather(), names, {})
     >>> sorted(os.listdir(folder))
-    ['confusion_matrix.png', 'results.json', 'results.md', 'scores.npz']
+    ['confusion_matrix.png', 'per_class.csv', 'replays', 'results.json',
+     'results.md', 'scores.npz']
     """
     scores.save(os.path.join(folder, "scores.npz"), class_names)
     with atomic_writer(os.path.join(folder, "results.json")) as file:
@@ -137,12 +160,77 @@ def write_results(folder, results, scores, class_names):
         describe_scores(name, results["replays"]): row
         for name, row in results["scores"].items()
     }
+    text = f"{results_table(rows)}\n\n{_remarks(results)}"
     with atomic_writer(os.path.join(folder, "results.md")) as file:
-        file.write(results_table(rows) + "\n\n")
-        file.write(_remarks(results))
-    plot_confusion_matrix(
-        scores.targets.argmax(axis=1),
-        scores.scores["fused"].argmax(axis=1),
+        file.write(text)
+    write_per_class(
+        os.path.join(folder, "per_class.csv"),
+        scores.scores["fused"],
+        scores.targets,
         class_names,
-        os.path.join(folder, "confusion_matrix.png"),
     )
+    if (scores.targets.sum(axis=1) == 1).all():
+        plot_confusion_matrix(
+            scores.targets.argmax(axis=1),
+            scores.scores["fused"].argmax(axis=1),
+            class_names,
+            os.path.join(folder, "confusion_matrix.png"),
+        )
+    os.makedirs(os.path.join(folder, "replays"), exist_ok=True)
+    for clip, picture in pictures.items():
+        plot_replays(
+            **picture,
+            path=os.path.join(folder, "replays", f"{clip}.png"),
+            title=f"{clip}: {_verdict(scores, clip, class_names)}",
+        )
+    return text
+
+
+def _verdict(scores, clip, class_names):
+    """True and predicted labels of a clip in words, as many of each."""
+    row = scores.ids.index(clip)
+    true = scores.targets[row].nonzero()[0]
+    heard = (-scores.scores["fused"][row]).argsort()[: len(true)]
+    names = [", ".join(class_names[i] for i in part) for part in (true, heard)]
+    return f"{names[0]}; heard as {names[1]}"
+
+
+def write_per_class(path, scores, targets, class_names):
+    """Writes the metrics of each class as CSV.
+
+    Arguments
+    ---------
+    path : str
+        The file: class, clips (that have it), average_precision, auc; blank
+        where a metric is not defined.
+    scores : numpy.ndarray
+        Score of each class, [clips, classes].
+    targets : numpy.ndarray
+        1 where the clip has the class and 0 elsewhere, [clips, classes].
+    class_names : list
+        Class names in the order of the columns.
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> path = getfixture("tmpdir") / "per_class.csv"
+    >>> write_per_class(path, np.eye(2), np.eye(2), ["cat", "dog"])
+    >>> print(path.read(), end="")
+    class,clips,average_precision,auc
+    cat,1,1.000000,1.000000
+    dog,1,1.000000,1.000000
+    """
+    with atomic_writer(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("class", "clips", "average_precision", "auc"))
+        for index, name in enumerate(class_names):
+            column = slice(index, index + 1)
+            of_class, true = scores[:, column], targets[:, column]
+            values = (
+                mean_average_precision(of_class, true)[0],
+                area_under_curve(of_class, true),
+            )
+            cells = (
+                "" if value != value else f"{value:.6f}" for value in values
+            )
+            writer.writerow((name, int(true.sum()), *cells))

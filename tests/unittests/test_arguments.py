@@ -15,7 +15,8 @@ def script(tmp_path):
     hparams = tmp_path / "hparams"
     hparams.mkdir()
     (hparams / "pib.yaml").write_text(
-        "data_folder: !PLACEHOLDER\nfolder: out\nepochs: 50\nrate: 0.5\n"
+        "data_folder: !PLACEHOLDER\npacked_folder: null\n"
+        "folder: out\nepochs: 50\nrate: 0.5\n"
         "path: !ref <data_folder>/a\n"
     )
     (hparams / "mini.yaml").write_text(
@@ -48,6 +49,12 @@ def test_the_user_overrides_the_miniature(script):
 def test_with_data_nothing_is_overridden(script, caplog):
     hparams = load(script, "--data_folder=/data")
     assert hparams["path"] == "/data/a" and hparams["epochs"] == 50
+    assert "MINIATURE" not in caplog.text
+
+
+def test_packed_data_take_the_place_of_raw_data(script, caplog):
+    hparams = load(script, "--packed_folder=/packed")
+    assert hparams["data_folder"] is None and hparams["epochs"] == 50
     assert "MINIATURE" not in caplog.text
 
 

@@ -46,6 +46,8 @@ def brain(tmp_path, device):
             "schedule": WarmupCosine(0, 1),
             "seed": 1,
             "selection": "learned",
+            "layer_decay": 1.0,
+            "ema_decay": 0.5,
         },
         {"device": device, "max_grad_norm": 0.5},
         checkpointer,
@@ -152,3 +154,28 @@ def test_random_segments_of_a_test_clip_do_not_depend_on_its_batch(brain):
 
     assert places("a", "b") == places("a") + places("b")
     assert len(set(places("a", "b"))) == 4
+
+
+def test_the_average_of_the_weights_is_evaluated_and_saved(brain):
+    model = brain.hparams.model
+    brain.init_optimizers()
+    seen = []
+    for _ in range(3):
+        for parameter in model.parameters():
+            parameter.grad = torch.randn_like(parameter)
+        brain.optimizers_step()
+        seen.append(model.decoder.classifier.weight.detach().clone())
+    expected = 0.25 * seen[0] + 0.25 * seen[1] + 0.5 * seen[2]
+    brain.on_stage_start(sb.Stage.VALID, 1)
+    assert torch.allclose(model.decoder.classifier.weight, expected)
+    brain.average.exchange(model)
+    assert torch.equal(model.decoder.classifier.weight, seen[2])
+
+    checkpoint = brain.checkpointer.save_checkpoint(meta={"top1": 0.1})
+    torch.nn.init.zeros_(model.decoder.classifier.weight)
+    brain.average.update_parameters(model)
+    brain.on_evaluate_start(max_key="top1")
+    assert torch.equal(model.decoder.classifier.weight, seen[2])
+    brain.on_stage_start(sb.Stage.TEST)
+    assert torch.allclose(model.decoder.classifier.weight, expected)
+    assert checkpoint.path.exists()

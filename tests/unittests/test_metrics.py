@@ -213,3 +213,21 @@ def test_two_ranks_count_each_clip_once(tmp_path):
             np.testing.assert_array_equal(file["targets"], np.eye(4))
             summary = summarize_classification(file["fused"], file["targets"])
             assert summary["top1"] == 0.75
+
+
+def test_unreadable_clips_are_listed_and_left_out():
+    clips = ClipScores()
+    eye = torch.eye(3)
+    clips.append(["c", "a", "b"], eye, {"x": eye}, [True, False, True])
+    clips.append(["a"], eye[:1], {"x": eye[:1]}, [False])
+    clips.gather()
+    assert clips.ids == ["b", "c"] and clips.unreadable == ["a"]
+    assert clips.targets.argmax(1).tolist() == [2, 0]
+    assert clips.scores["x"].argmax(1).tolist() == [2, 0]
+
+
+def test_no_readable_clip_is_an_error():
+    clips = ClipScores()
+    clips.append(["a"], torch.eye(1), {"x": torch.eye(1)}, [False])
+    with pytest.raises(ValueError, match="no clip was scored"):
+        clips.gather()

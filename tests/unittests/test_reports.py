@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from speechbrain_pib.utils.metrics import ClipScores
-from speechbrain_pib.utils.reports import write_results
+from speechbrain_pib.utils.reports import write_per_class, write_results
 
 
 def test_table_has_a_line_for_each_output_and_scores_come_back(tmp_path):
@@ -25,7 +25,7 @@ def test_table_has_a_line_for_each_output_and_scores_come_back(tmp_path):
             }
         },
     }
-    write_results(str(tmp_path), results, scores, ["x", "y", "z"])
+    write_results(str(tmp_path), results, scores, ["x", "y", "z"], {})
     lines = (tmp_path / "results.md").read_text().splitlines()
     assert [line.split("|")[2].strip() for line in lines[2:5]] == [
         "0.0000",
@@ -40,3 +40,25 @@ def test_table_has_a_line_for_each_output_and_scores_come_back(tmp_path):
     with np.load(tmp_path / "scores.npz") as file:
         assert file["ids"].tolist() == ["a", "b", "c"]
         assert file["fused"].argmax(1).tolist() == [1, 0, 2]
+
+
+def test_classes_without_clips_have_blank_metrics(tmp_path):
+    scores = np.array([[0.9, 0.1, 0.5], [0.2, 0.8, 0.5], [0.6, 0.3, 0.5]])
+    targets = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0]])
+    path = tmp_path / "per_class.csv"
+    write_per_class(path, scores, targets, ["x", "y", "z"])
+    # By hand: x is ranked 1, 0, 1: precision 1 and 2/3; y 1, 1, 0.
+    assert path.read_text().splitlines()[1:] == [
+        "x,2,0.833333,0.500000",
+        "y,2,1.000000,1.000000",
+        "z,0,,",
+    ]
+
+
+def test_clips_of_several_labels_have_no_confusion_matrix(tmp_path):
+    scores = ClipScores()
+    scores.append(["a"], torch.ones(1, 2), {"fused": torch.ones(1, 2)})
+    scores.gather()
+    results = {"replays": 0, "scores": {"fused": {"mAP": 1.0}}}
+    write_results(str(tmp_path), results, scores, ["x", "y"], {})
+    assert not (tmp_path / "confusion_matrix.png").exists()

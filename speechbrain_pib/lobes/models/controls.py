@@ -8,6 +8,8 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+import zlib
+
 import torch
 
 
@@ -87,3 +89,82 @@ def event_frames(events, n_frames, hop_seconds):
     """
     times = torch.arange(n_frames, device=events.device) * hop_seconds
     return (times >= events[:, :1]) & (times < events[:, 1:])
+
+
+def fixed_places(names):
+    """Places of random segments that depend on nothing but a name.
+
+    Arguments
+    ---------
+    names : list of str
+        One for each clip.
+
+    Returns
+    -------
+    places : torch.Tensor
+        In [0, 1) [len(names)].
+
+    Example
+    -------
+    >>> fixed_places(["a", "b"])
+    tensor([0.9091, 0.4443])
+    """
+    return torch.tensor([zlib.crc32(n.encode()) / 2**32 for n in names])
+
+
+def control_frames(
+    control,
+    widths,
+    n_frames,
+    *,
+    hop_seconds,
+    places=None,
+    log_mel=None,
+    events=None,
+):
+    """The frames that a control selects.
+
+    Arguments
+    ---------
+    control : str
+        "same_hop" (nothing), "random", "loudest" or "event".
+    widths : torch.Tensor
+        Number of frames to select [batch].
+    n_frames : int
+        Base frames T.
+    hop_seconds : float
+        Hop between base frames.
+    places : torch.Tensor
+        Of the random segments, in [0, 1) [batch].
+    log_mel : torch.Tensor
+        The first pass [batch, T, n_mels], for the loudest frames.
+    events : torch.Tensor
+        Start and stop in seconds [batch, 2], where the truth is known.
+
+    Returns
+    -------
+    mask : torch.Tensor
+        Boolean [batch, T].
+
+    Raises
+    ------
+    ValueError
+        If there is no such control, or not what it needs.
+
+    Example
+    -------
+    >>> control_frames("same_hop", torch.ones(2), 3, hop_seconds=0.1).any()
+    tensor(False)
+    """
+    if control == "same_hop":
+        return widths.new_zeros(len(widths), n_frames).bool()
+    if control == "random" and places is not None:
+        return random_segments(places, widths, n_frames)
+    if control == "loudest" and log_mel is not None:
+        return loudest_frames(log_mel, widths)
+    if control == "event" and events is not None:
+        return event_frames(events, n_frames, hop_seconds)
+    raise ValueError(
+        f"there is no selection {control!r} here; choose learned, same_hop or "
+        "random, event where the truth is known, or, in controls alone, loudest"
+    )
