@@ -92,7 +92,7 @@ def load_data(prepare, hparams, splits):
 
 
 def run_experiment(brain_class, hparams, run_opts, label_encoder, datasets):
-    """Trains, tests, and writes the inference folder.
+    """Trains and tests Play It Back, and writes the inference folder.
 
     Arguments
     ---------
@@ -113,13 +113,55 @@ def run_experiment(brain_class, hparams, run_opts, label_encoder, datasets):
     ...     PlayItBackBrain, hparams, run_opts, label_encoder, datasets
     ... )  # doctest: +SKIP
     """
+    if not run_opts["test_only"]:
+        _start_backbone(hparams)
+    results = train_and_test(
+        brain_class, hparams, run_opts, label_encoder, datasets
+    )
+    if not (run_opts["test_only"] or run_opts["debug"]):
+        run_on_main(_export, args=[hparams, label_encoder, results])
+    if torch.distributed.is_initialized():
+        # A process that leaves the group open may be aborted at its exit.
+        torch.distributed.destroy_process_group()
+
+
+def train_and_test(brain_class, hparams, run_opts, label_encoder, datasets):
+    """Trains a classifier, and tests its best checkpoint.
+
+    Arguments
+    ---------
+    brain_class : type
+        A subclass of ClassificationBrain.
+    hparams : dict
+        As from start_experiment.
+    run_opts : dict
+        As from start_experiment.
+    label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
+        Index of each label.
+    datasets : dict
+        As for run_experiment.
+
+    Returns
+    -------
+    results : dict
+        Of the test; hparams["model"] is the model that was tested.
+
+    Raises
+    ------
+    ValueError
+        If the data have another number of classes than the model.
+
+    Example
+    -------
+    >>> train_and_test(
+    ...     PlayItBackBrain, hparams, run_opts, label_encoder, datasets
+    ... )  # doctest: +SKIP
+    """
     if len(label_encoder) != hparams["num_classes"]:
         raise ValueError(
             f"the data have {len(label_encoder)} classes, the model "
             f"{hparams['num_classes']}; give --num_classes={len(label_encoder)}"
         )
-    if not run_opts["test_only"]:
-        _start_backbone(hparams)
     brain = brain_class(
         modules=hparams["modules"],
         opt_class=hparams["opt_class"],
@@ -140,11 +182,7 @@ def run_experiment(brain_class, hparams, run_opts, label_encoder, datasets):
         # Brain.evaluate writes into what it is given.
         test_loader_kwargs=dict(hparams["test_dataloader_opts"]),
     )
-    if not (run_opts["test_only"] or run_opts["debug"]):
-        run_on_main(_export, args=[hparams, label_encoder, brain.results])
-    if torch.distributed.is_initialized():
-        # A process that leaves the group open may be aborted at its exit.
-        torch.distributed.destroy_process_group()
+    return brain.results
 
 
 def _start_backbone(hparams):
