@@ -15,7 +15,6 @@ from speechbrain.utils.logger import get_logger
 from tqdm.contrib import tqdm
 
 from speechbrain_pib.dataio.manifest import (
-    atomic_writer,
     is_prepared,
     mark_prepared,
     report_coverage,
@@ -30,7 +29,14 @@ ESC50_FOLDER = "ESC-50-master"
 AUDIO_EXTENSIONS = (".wav", ".ogg", ".flac", ".mp3")
 
 
-def prepare_esc50(data_folder, save_folder, *, test_fold, train_folds=None):
+def prepare_esc50(
+    data_folder,
+    save_folder,
+    *,
+    test_fold,
+    train_folds=None,
+    check_audio=False,
+):
     """Writes `train.csv`, `test.csv` and `classes.txt` for ESC-50.
 
     The columns are ID, duration (seconds), wav and label. The classes are the
@@ -51,6 +57,9 @@ def prepare_esc50(data_folder, save_folder, *, test_fold, train_folds=None):
         The fold to test on.
     train_folds : list of int
         Folds to train on; all others by default.
+    check_audio : bool
+        Whether to decode all of every file, which finds damage inside it and
+        silence, or its header and end alone.
 
     Raises
     ------
@@ -73,6 +82,7 @@ def prepare_esc50(data_folder, save_folder, *, test_fold, train_folds=None):
         "data_folder": os.path.abspath(data_folder),
         "test_fold": test_fold,
         "train_folds": train_folds,
+        "check_audio": check_audio,
         "audio": sorted(os.path.basename(path) for path in audio.values()),
     }
     if is_prepared(save_folder, options, [meta]):
@@ -86,7 +96,7 @@ def prepare_esc50(data_folder, save_folder, *, test_fold, train_folds=None):
         for clip in clips
         if clip["fold"] in split_of
     ]
-    found, missing = match_clips(clips, audio)
+    found, missing = match_clips(clips, audio, check_audio=check_audio)
     for split, rows in found.items():
         if not rows:
             raise ValueError(
@@ -94,8 +104,6 @@ def prepare_esc50(data_folder, save_folder, *, test_fold, train_folds=None):
                 + next(str(m["reason"]) for m in missing if m["split"] == split)
             )
         write_manifest(os.path.join(save_folder, f"{split}.csv"), rows)
-    with atomic_writer(os.path.join(save_folder, "classes.txt")) as file:
-        file.writelines(f"{name}\n" for name in classes)
     report_coverage(found, missing, classes, save_folder)
     mark_prepared(save_folder, options, [meta])
 
@@ -205,7 +213,7 @@ def find_audio(folder):
     return audio
 
 
-def match_clips(clips, audio):
+def match_clips(clips, audio, *, check_audio=False):
     """Joins annotations and audio files.
 
     Arguments
@@ -214,6 +222,8 @@ def match_clips(clips, audio):
         With filename, ID, label and split (train or test).
     audio : dict
         From `find_audio`.
+    check_audio : bool
+        See `prepare_esc50`.
 
     Returns
     -------
@@ -230,7 +240,7 @@ def match_clips(clips, audio):
         if not path
     ]
     found = {"train": [], "test": []}
-    durations = check_many([path for _, path in here])
+    durations = check_many([path for _, path in here], decode=check_audio)
     for (clip, path), duration in zip(here, durations):
         if isinstance(duration, UnreadableAudioError):
             missing.append({**clip, "reason": duration})

@@ -11,14 +11,14 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import os
-
 from esc50_prepare import download_esc50, prepare_esc50
-from speechbrain.utils.distributed import run_on_main
 
 from speechbrain_pib.core import PlayItBackBrain
-from speechbrain_pib.dataio.datasets import clip_datasets, load_label_encoder
-from speechbrain_pib.experiment import run_experiment, start_experiment
+from speechbrain_pib.experiment import (
+    load_data,
+    run_experiment,
+    start_experiment,
+)
 
 
 def prepare_data(hparams):
@@ -30,20 +30,14 @@ def prepare_data(hparams):
         hparams["output_folder"],
         test_fold=hparams["test_fold"],
         train_folds=hparams["train_folds"],
+        check_audio=hparams["check_audio"],
     )
 
 
 if __name__ == "__main__":
     hparams, run_opts = start_experiment(__file__)
-    run_on_main(prepare_data, args=[hparams])
-    label_encoder = load_label_encoder(
-        os.path.join(hparams["output_folder"], "classes.txt")
-    )
     # Without a validation set the last epoch is kept, not the best on test.
-    datasets = clip_datasets(
-        hparams["output_folder"],
-        ("train", "test"),
-        hparams,
-        label_encoder,
+    label_encoder, datasets = load_data(
+        prepare_data, hparams, ("train", "test")
     )
     run_experiment(PlayItBackBrain, hparams, run_opts, label_encoder, datasets)

@@ -15,17 +15,16 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import csv
-import io
-import json
 import os
-import shutil
 
 import numpy as np
-import soundfile
-from speechbrain.utils.logger import get_logger
 
-logger = get_logger(__name__)
+from speechbrain_pib.dataio.synthesis import (
+    modulation,
+    write_clip,
+    write_once,
+    write_rows,
+)
 
 SAMPLE_RATE = 16000  # Hz
 CLIP_SECONDS = 2.5
@@ -33,7 +32,6 @@ BURST_SECONDS = 0.4
 GAP_SECONDS = 0.1  # at least, between the bursts
 RATES = (20, 25, 30, 50, 55, 60)  # Hz, of the modulation
 CHUNK = 100  # clips made at a time
-PARAMETERS_FILE = "miniature.json"
 
 
 def class_names():
@@ -88,7 +86,6 @@ def write_miniature(
     >>> len(os.listdir(folder / "audio"))
     12
     """
-    folder = os.path.abspath(folder)
     parameters = {
         "version": 1,
         "seed": seed,
@@ -100,47 +97,19 @@ def write_miniature(
         raise ValueError(f"each split needs {len(RATES)} clips or more")
     if not 0 < min_depth <= 1:
         raise ValueError(f"min_depth must be in (0, 1], got {min_depth}")
-    if _read_parameters(folder) == parameters:
-        logger.info("The miniature in %s is complete", folder)
-        return
-    if os.path.exists(folder) and _read_parameters(folder) is None:
-        raise ValueError(
-            f"{folder} exists and is not a miniature; choose another folder"
-        )
-    temporary = f"{folder}.{os.getpid()}.tmp"
-    try:
-        os.makedirs(os.path.join(temporary, "audio"))
-        _write_clips(temporary, np.random.default_rng(seed), parameters)
-        with open(os.path.join(temporary, PARAMETERS_FILE), "w") as file:
-            json.dump(parameters, file)
-        if os.path.exists(folder):
-            shutil.rmtree(folder)
-        os.rename(temporary, folder)
-    except OSError:
-        # Another run may have made the same miniature meanwhile.
-        if _read_parameters(folder) != parameters:
-            raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    write_once(folder, parameters, lambda path: _write_clips(path, parameters))
 
 
-def _read_parameters(folder):
-    """Parameters of a complete miniature, None if there is none."""
-    try:
-        with open(os.path.join(folder, PARAMETERS_FILE)) as file:
-            return json.load(file)
-    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
-        return None
-
-
-def _write_clips(folder, rng, parameters):
+def _write_clips(folder, parameters):
     """Writes audio, annotations, events and class names."""
+    rng = np.random.default_rng(parameters["seed"])
     names = class_names()
     total = parameters["train"] + parameters["test"]
     targets = np.arange(total) % len(RATES)
     rng.shuffle(targets[: parameters["train"]])
     rng.shuffle(targets[parameters["train"] :])
     annotations, events = [], []
+    os.mkdir(os.path.join(folder, "audio"))
     for first in range(0, total, CHUNK):
         chunk = targets[first : first + CHUNK]
         waveforms, starts = make_clips(chunk, rng, parameters["min_depth"])
@@ -152,30 +121,12 @@ def _write_clips(folder, rng, parameters):
             start = starts[index - first] / SAMPLE_RATE
             events.append((name, start, round(start + BURST_SECONDS, 7)))
             path = os.path.join(folder, "audio", f"{name}.wav")
-            _write_wav(path, waveform)
-    _write_rows(os.path.join(folder, "vggsound.csv"), annotations)
-    _write_rows(
+            write_clip(path, waveform, SAMPLE_RATE)
+    write_rows(os.path.join(folder, "vggsound.csv"), annotations)
+    write_rows(
         os.path.join(folder, "events.csv"), [("ID", "start", "stop"), *events]
     )
-    _write_rows(
-        os.path.join(folder, "classes.txt"), [(name,) for name in names]
-    )
-
-
-def _write_wav(path, waveform):
-    """Writes 16 bit audio in one go: libsndfile's small writes are slow."""
-    buffer = io.BytesIO()
-    soundfile.write(
-        buffer, waveform, SAMPLE_RATE, subtype="PCM_16", format="WAV"
-    )
-    with open(path, "wb") as file:
-        file.write(buffer.getbuffer())
-
-
-def _write_rows(path, rows):
-    """Writes a CSV file."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
+    write_rows(os.path.join(folder, "classes.txt"), [(name,) for name in names])
 
 
 def make_clips(targets, rng, min_depth=0.5):
@@ -223,13 +174,11 @@ def make_clips(targets, rng, min_depth=0.5):
     rows = np.arange(count)
     starts, distractor_starts = places[rows, order], places[rows, 1 - order]
 
-    time = np.arange(burst) / SAMPLE_RATE
-    rates = np.array(RATES)[targets, None]
-    phases = rng.uniform(0, 2 * np.pi, (count, 1))
-    depths = min_depth ** rng.uniform(0, 1, (count, 1))
-    modulation = 1 + depths * np.cos(2 * np.pi * rates * time + phases)
-    modulation /= np.sqrt(np.mean(modulation**2, axis=1, keepdims=True))
-    for begin, envelope in ((starts, modulation), (distractor_starts, 1.0)):
+    phases = rng.uniform(0, 2 * np.pi, count)
+    depths = min_depth ** rng.uniform(0, 1, count)
+    rates = np.array(RATES)[targets]
+    needles = modulation(rates, depths, phases, burst, SAMPLE_RATE)
+    for begin, envelope in ((starts, needles), (distractor_starts, 1.0)):
         noise = rng.standard_normal((count, burst))
         columns = begin[:, None] + np.arange(burst)
         waveforms[rows[:, None], columns] += level * envelope * noise

@@ -13,12 +13,14 @@ Authors
 """
 
 from miniature import write_miniature
-from speechbrain.utils.distributed import run_on_main
 from vggsound_prepare import prepare_vggsound
 
 from speechbrain_pib.core import PlayItBackBrain
-from speechbrain_pib.dataio.datasets import clip_datasets, load_label_encoder
-from speechbrain_pib.experiment import run_experiment, start_experiment
+from speechbrain_pib.experiment import (
+    load_data,
+    run_experiment,
+    start_experiment,
+)
 from speechbrain_pib.utils.arguments import find_beside
 
 
@@ -35,6 +37,7 @@ def prepare_data(hparams):
         find_beside(hparams["class_list"], __file__),
         hparams["output_folder"],
         valid_fraction=hparams["valid_fraction"],
+        check_audio=hparams["check_audio"],
     )
 
 
@@ -42,14 +45,7 @@ if __name__ == "__main__":
     hparams, run_opts = start_experiment(
         __file__, miniature="hparams/miniature.yaml"
     )
-    run_on_main(prepare_data, args=[hparams])
-    label_encoder = load_label_encoder(
-        find_beside(hparams["class_list"], __file__)
-    )
-    datasets = clip_datasets(
-        hparams["output_folder"],
-        ("train", "valid", "test"),
-        hparams,
-        label_encoder,
+    label_encoder, datasets = load_data(
+        prepare_data, hparams, ("train", "valid", "test")
     )
     run_experiment(PlayItBackBrain, hparams, run_opts, label_encoder, datasets)

@@ -38,6 +38,7 @@ def prepare_vggsound(
     *,
     valid_fraction=0.02,
     splits=SPLITS,
+    check_audio=False,
 ):
     """Writes `train.csv`, `valid.csv` and `test.csv` for VGG-Sound.
 
@@ -66,6 +67,9 @@ def prepare_vggsound(
     splits : list of str
         Splits to prepare, among "train", "valid" and "test"; annotations of
         others are ignored.
+    check_audio : bool
+        Whether to decode all of every file, which finds damage inside it and
+        silence, or its header and end alone.
 
     Raises
     ------
@@ -95,6 +99,7 @@ def prepare_vggsound(
         "data_folder": os.path.abspath(data_folder),
         "valid_fraction": valid_fraction,
         "splits": list(splits),
+        "check_audio": check_audio,
         "audio": hashlib.sha256("\n".join(audio.values()).encode()).hexdigest(),
     }
     inputs = [*annotations, class_list] + [events_path] * (events is not None)
@@ -105,7 +110,9 @@ def prepare_vggsound(
     classes = read_class_list(class_list)
     clips = read_annotations(annotations, classes, valid_fraction)
     clips = [clip for clip in clips if clip["split"] in splits]
-    found, missing = match_clips(clips, audio, splits, events)
+    found, missing = match_clips(
+        clips, audio, splits, events, check_audio=check_audio
+    )
     for split in splits:
         if not found[split]:
             raise ValueError(_why_empty(split, clips, missing, data_folder))
@@ -280,7 +287,7 @@ def _preference(path):
     return AUDIO_EXTENSIONS.index(extension), path
 
 
-def match_clips(clips, audio, splits, events=None):
+def match_clips(clips, audio, splits, events=None, *, check_audio=False):
     """Joins annotations and audio files.
 
     Arguments
@@ -293,6 +300,8 @@ def match_clips(clips, audio, splits, events=None):
         Splits of the result.
     events : dict
         From `read_events`.
+    check_audio : bool
+        See `prepare_vggsound`.
 
     Returns
     -------
@@ -308,7 +317,9 @@ def match_clips(clips, audio, splits, events=None):
         if clip["ID"] not in audio
     ]
     found = {split: [] for split in splits}
-    durations = check_many([audio[clip["ID"]] for clip in here])
+    durations = check_many(
+        [audio[clip["ID"]] for clip in here], decode=check_audio
+    )
     for clip, duration in zip(here, durations):
         if isinstance(duration, UnreadableAudioError):
             missing.append({**clip, "reason": duration})

@@ -1,18 +1,24 @@
-"""Data sets of whole-clip labels, from manifests to padded crops.
+"""Data sets of labelled clips, from manifests to padded crops.
 
 Authors
  * The speechbrain_pib developers 2026
 """
 
 import os
+from functools import partial
 
 import torch
-from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.dataio.encoder import CategoricalEncoder
-from speechbrain.utils.data_pipeline import provides, takes
+from speechbrain.utils.logger import get_logger
 
+from speechbrain_pib.dataio.locators import UnreadableAudioError
 from speechbrain_pib.dataio.manifest import read_class_list
 from speechbrain_pib.dataio.segments import read_random_crop, read_views
+from speechbrain_pib.dataio.table import ManifestDataset
+
+logger = get_logger(__name__)
+
+UNREADABLE_IN_A_ROW = 10  # clips of a training set, before it is an error
 
 
 def load_label_encoder(class_list):
@@ -40,19 +46,51 @@ def load_label_encoder(class_list):
     return label_encoder
 
 
+class SubstitutingDataset(ManifestDataset):
+    """A ManifestDataset that takes the next clip for one that is unreadable.
+
+    Items have "readable": whether the clip could be read that was asked for.
+
+    Arguments
+    ---------
+    path : str
+        A manifest, see ManifestTable.
+
+    Example
+    -------
+    >>> SubstitutingDataset("train.csv")  # doctest: +SKIP
+    """
+
+    def __getitem__(self, index):
+        first = item = super().__getitem__(index)
+        for step in range(1, UNREADABLE_IN_A_ROW):
+            if item["readable"]:
+                return {**item, "readable": first["readable"]}
+            item = super().__getitem__((index + step) % len(self))
+        raise UnreadableAudioError(
+            f"{UNREADABLE_IN_A_ROW} clips of {self.table.path} in a row "
+            "cannot be read (see the warnings); is the disk still there?"
+        )
+
+
 def clip_dataset(
     manifest, label_encoder, *, crop_seconds, sample_rate, views=None
 ):
-    """Clips with one label each.
+    """Clips with labels.
 
-    An item has "id", "wavs" [views, samples], relative "lengths" [views] and a
-    one-hot "target" [classes]; and "event" (start, stop in seconds), if the
-    manifest knows it and every clip is heard whole, in one view.
+    An item has "id", "wavs" [views, samples], relative "lengths" [views], a
+    multi-hot "target" [classes] and "readable" [1]; and "event" (start, stop
+    in seconds), if the manifest knows it and every clip is heard whole, in one
+    view. A clip that cannot be read is silence, or in training the next one,
+    with a warning and a false "readable".
 
     Arguments
     ---------
     manifest : str
-        CSV with columns ID, duration, wav, label.
+        CSV with columns ID, duration (seconds), wav (a locator) and label (one
+        or several, joined by "|"; an empty one gives a target of zeros). With
+        columns start and stop (seconds) a clip is that segment of the file,
+        see `view_starts` and `read_random_crop`.
     label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
         Index of each label.
     crop_seconds : float
@@ -60,11 +98,12 @@ def clip_dataset(
     sample_rate : int
         Rate of the crops in Hz.
     views : int
-        Number of uniformly spaced crops (default: one at a random place).
+        Number of uniformly spaced crops (default: one at a random place, for
+        training).
 
     Returns
     -------
-    dataset : speechbrain.dataio.dataset.DynamicItemDataset
+    dataset : ManifestDataset
 
     Example
     -------
@@ -76,39 +115,59 @@ def clip_dataset(
     ...     views=2,
     ... )  # doctest: +SKIP
     """
-
-    @takes("wav", "duration")
-    @provides("wavs", "lengths")
-    def audio_pipeline(wav, duration):
-        duration = float(duration)
-        if views is None:
-            return read_random_crop(wav, duration, crop_seconds, sample_rate)
-        return read_views(wav, duration, crop_seconds, views, sample_rate)
-
-    @takes("label")
-    @provides("target")
-    def label_pipeline(label):
-        index = torch.tensor(label_encoder.encode_label(label))
-        return torch.nn.functional.one_hot(index, len(label_encoder)).float()
-
-    @takes("event_start", "event_stop")
-    @provides("event")
-    def event_pipeline(start, stop):
-        return torch.tensor([float(start), float(stop)])
-
-    pipelines = [audio_pipeline, label_pipeline]
-    keys = ["id", "wavs", "lengths", "target"]
-    dataset = DynamicItemDataset.from_csv(manifest)
-    heard_whole = views in (None, 1) and all(
-        float(row["duration"]) <= crop_seconds for row in dataset.data.values()
+    kind = SubstitutingDataset if views is None else ManifestDataset
+    dataset = kind(manifest)
+    keys = ["id", "wavs", "lengths", "target", "readable"]
+    # Partial functions, unlike local ones, can be sent to spawned workers.
+    dataset.add_dynamic_item(
+        partial(_read_clip, crop_seconds, sample_rate, views),
+        ["wav", "duration"]
+        + [name for name in ("start", "stop") if name in dataset.columns],
+        ["wavs", "lengths", "readable"],
     )
-    if heard_whole and "event_start" in next(iter(dataset.data.values())):
-        pipelines.append(event_pipeline)
+    dataset.add_dynamic_item(
+        partial(_encode_labels, label_encoder), "label", "target"
+    )
+    if (
+        "event_start" in dataset.columns
+        and views in (None, 1)
+        and max(dataset.column("duration")) <= crop_seconds
+    ):
+        dataset.add_dynamic_item(
+            _event_times, ["event_start", "event_stop"], "event"
+        )
         keys.append("event")
-    for pipeline in pipelines:
-        dataset.add_dynamic_item(pipeline)
     dataset.set_output_keys(keys)
     return dataset
+
+
+def _read_clip(crop_seconds, sample_rate, views, wav, duration, *segment):
+    """Crops, their lengths, and whether they could be read."""
+    options = {"sample_rate": sample_rate, "segment": segment or None}
+    try:
+        if views is None:
+            crops = read_random_crop(wav, duration, crop_seconds, **options)
+        else:
+            crops = read_views(wav, duration, crop_seconds, views, **options)
+        return *crops, torch.tensor([True])
+    except UnreadableAudioError as error:
+        logger.warning("Left out: %s", error, main_process_only=False)
+        size = round(crop_seconds * sample_rate)
+        silence = torch.zeros(views or 1, size)
+        return silence, torch.ones(len(silence)), torch.tensor([False])
+
+
+def _encode_labels(label_encoder, label):
+    """A multi-hot vector of the labels that are joined by "|"."""
+    target = torch.zeros(len(label_encoder))
+    if label:
+        target[label_encoder.encode_sequence(label.split("|"))] = 1.0
+    return target
+
+
+def _event_times(start, stop):
+    """Start and stop in seconds, as a tensor."""
+    return torch.tensor([start, stop])
 
 
 def clip_datasets(folder, splits, hparams, label_encoder):
@@ -128,7 +187,7 @@ def clip_datasets(folder, splits, hparams, label_encoder):
     Returns
     -------
     datasets : dict
-        Split to DynamicItemDataset.
+        Split to ManifestDataset.
 
     Example
     -------

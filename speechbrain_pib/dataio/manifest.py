@@ -10,6 +10,7 @@ Authors
 import contextlib
 import csv
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from speechbrain.utils.logger import get_logger
 logger = get_logger(__name__)
 
 FINGERPRINT_FILE = "prepared.json"
+BLOCK_BYTES = 2**20  # of a file that is hashed, at a time
 
 
 @contextlib.contextmanager
@@ -64,13 +66,13 @@ def _write_table(path, columns, rows):
 
 
 def write_manifest(path, rows):
-    """Writes a manifest that `DynamicItemDataset.from_csv` reads.
+    """Writes a manifest that `ManifestDataset` reads.
 
     Arguments
     ---------
     path : str
         The CSV file to write, atomically.
-    rows : list of dict
+    rows : iterable of dict
         One dict per clip, all with the same keys, among them "ID". The ID
         becomes the first column; the others keep the order of the first row.
 
@@ -78,7 +80,8 @@ def write_manifest(path, rows):
     ------
     ValueError
         If there are no rows, their keys differ, an ID appears twice, or a
-        value holds what SpeechBrain would take for a variable (`$name`).
+        value holds a line break or what SpeechBrain would take for a variable
+        (`$name`).
 
     Example
     -------
@@ -88,25 +91,50 @@ def write_manifest(path, rows):
     >>> DynamicItemDataset.from_csv(path).data["a"]
     {'duration': 2.5, 'label': 'dog'}
     """
-    if not rows:
+    _write_table(path, *_check_rows(path, rows))
+
+
+def _check_rows(path, rows):
+    """Columns of a manifest, and its rows in that order."""
+    rows = iter(rows)
+    first = next(rows, None)
+    if first is None:
         raise ValueError(f"{path}: a manifest needs at least one clip")
-    columns = ["ID"] + [key for key in rows[0] if key != "ID"]
+    columns = ["ID"] + [key for key in first if key != "ID"]
+    return columns, _checked_rows(path, columns, itertools.chain([first], rows))
+
+
+def _checked_rows(path, columns, rows):
+    """The values of rows, one after another, as far as they are right."""
     seen = set()
     for row in rows:
-        if set(row) != set(columns):
+        if row.keys() != set(columns):
             raise ValueError(
                 f"{path}: the row {row} does not have the columns {columns}"
             )
         if row["ID"] in seen:
             raise ValueError(f"{path}: the ID {row['ID']} appears twice")
         seen.add(row["ID"])
-        for value in row.values():
-            if re.search(r"\$[\w.]", str(value)):
-                raise ValueError(
-                    f"{path}: SpeechBrain would take the '$' in {value!r} for "
-                    "a variable; rename the file, folder or label"
-                )
-    _write_table(path, columns, [[r[c] for c in columns] for r in rows])
+        values = [row[column] for column in columns]
+        text = "".join(map(str, values))
+        if "$" in text or "\n" in text or "\r" in text:
+            _check_values(path, values)
+        yield values
+
+
+def _check_values(path, values):
+    """Raises if a value would not come back as it is."""
+    for value in values:
+        if re.search(r"\$[\w.]", str(value)):
+            raise ValueError(
+                f"{path}: SpeechBrain would take the '$' in {value!r} for "
+                "a variable; rename the file, folder or label"
+            )
+        if re.search(r"[\n\r]", str(value)):
+            raise ValueError(
+                f"{path}: there is a line break in {value!r}; a clip is a "
+                "line; rename the file, folder or label"
+            )
 
 
 def read_class_list(path):
@@ -125,7 +153,8 @@ def read_class_list(path):
     ------
     ValueError
         If the file is empty, has an empty or repeated line, or a name with
-        " => " in it, which SpeechBrain's label encoders cannot store.
+        " => " in it, which SpeechBrain's label encoders cannot store, or with
+        "|", which stands between the labels of a clip.
 
     Example
     -------
@@ -141,32 +170,55 @@ def read_class_list(path):
     for number, name in enumerate(classes, start=1):
         if not name:
             raise ValueError(f"{path}, line {number}: empty class name")
-        if " => " in name:
-            raise ValueError(f"{path}, line {number}: ' => ' in {name!r}")
+        for sign in (" => ", "|"):
+            if sign in name:
+                raise ValueError(f"{path}, line {number}: {sign!r} in {name!r}")
         if name in classes[: number - 1]:
             raise ValueError(f"{path}, line {number}: {name!r} appears twice")
     return classes
 
 
+def hash_ids(ids):
+    """A hash of the clips that a result was obtained on.
+
+    Arguments
+    ---------
+    ids : list of str
+        Name of each clip, in any order.
+
+    Returns
+    -------
+    digest : str
+        SHA-256 of the sorted names, one a line.
+
+    Example
+    -------
+    >>> hash_ids(["b", "a"]) == hash_ids(["a", "b"])
+    True
+    """
+    return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
+
+
 def report_coverage(found, missing, classes, save_folder):
     """Writes which of the annotated clips are there, and which are not.
 
+    A clip with several labels, joined by "|", counts for each of them.
     `missing.csv` lists the missing clips (ID, label, split, reason),
     `coverage.csv` counts (split, label, expected, found), `coverage.json`
     holds per split: expected, found, classes_without_clips and id_sha256,
     a hash of the sorted ids, which tells whether two results were obtained
-    on the same clips.
+    on the same clips. `classes.txt` holds the classes in their order.
 
     Arguments
     ---------
     found : dict
-        Split -> list of manifest rows (dicts with ID and label).
+        Split -> iterable of manifest rows (dicts with ID and label).
     missing : list of dict
         Rows with ID, label, split and reason (str or error).
     classes : list of str
         All class names; those without clips are reported.
     save_folder : str
-        Where the three files go.
+        Where the files go.
 
     Returns
     -------
@@ -188,28 +240,31 @@ def report_coverage(found, missing, classes, save_folder):
     """
     coverage, table = {}, []
     for split, rows in found.items():
-        here = Counter(row["label"] for row in rows)
-        lost = Counter(r["label"] for r in missing if r["split"] == split)
+        here, ids = _count(rows)
+        lost, lost_ids = _count(r for r in missing if r["split"] == split)
         for label in classes:
             expected = here[label] + lost[label]
             table.append((split, label, expected, here[label]))
-        ids = "\n".join(sorted(row["ID"] for row in rows))
         coverage[split] = {
-            "expected": len(rows) + lost.total(),
-            "found": len(rows),
+            "expected": len(ids) + len(lost_ids),
+            "found": len(ids),
             "classes_without_clips": [c for c in classes if not here[c]],
-            "id_sha256": hashlib.sha256(ids.encode()).hexdigest(),
+            "id_sha256": hashlib.sha256(
+                "\n".join(sorted(ids)).encode()
+            ).hexdigest(),
         }
     _write_table(
         os.path.join(save_folder, "missing.csv"),
         ("ID", "label", "split", "reason"),
-        [(m["ID"], m["label"], m["split"], m["reason"]) for m in missing],
+        ((m["ID"], m["label"], m["split"], m["reason"]) for m in missing),
     )
     _write_table(
         os.path.join(save_folder, "coverage.csv"),
         ("split", "label", "expected", "found"),
         table,
     )
+    with atomic_writer(os.path.join(save_folder, "classes.txt")) as file:
+        file.writelines(f"{name}\n" for name in classes)
     with atomic_writer(os.path.join(save_folder, "coverage.json")) as file:
         json.dump(coverage, file, indent=2)
     logger.info("Clips found: %s", _summary(coverage))
@@ -221,6 +276,15 @@ def report_coverage(found, missing, classes, save_folder):
             save_folder,
         )
     return coverage
+
+
+def _count(rows):
+    """Number of clips of each label, and all ids."""
+    labels, ids = Counter(), []
+    for row in rows:
+        labels.update(row["label"].split("|"))
+        ids.append(row["ID"])
+    return labels, ids
 
 
 def _summary(coverage):
@@ -235,11 +299,14 @@ def _summary(coverage):
 
 def _sha256(path):
     """Hash of a file, or None if it does not exist."""
+    digest = hashlib.sha256()
     try:
         with open(path, "rb") as file:
-            return hashlib.sha256(file.read()).hexdigest()
+            while block := file.read(BLOCK_BYTES):
+                digest.update(block)
     except FileNotFoundError:
         return None
+    return digest.hexdigest()
 
 
 def _describe(options, inputs):

@@ -1,47 +1,41 @@
-"""Checks of audio files that do not decode all of them.
+"""Checks of audio: a quick one, and one that decodes all.
 
 Authors
  * The speechbrain_pib developers 2026
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
-from speechbrain.dataio import audio_io
 from tqdm.contrib import tqdm
+
+from speechbrain_pib.dataio.locators import UnreadableAudioError, open_audio
 
 TAIL_SECONDS = 0.05
 BLOCK_SECONDS = 60  # decoded at a time
-# Writers that stream do not know the length yet and put a number near 2^31
-# or 2^32 in the RIFF header; it says nothing about the file.
-RIFF_UNKNOWN_SIZE = 0x7FFFF000
+FILES_AT_A_TIME = 10000
 
 
-class UnreadableAudioError(ValueError):
-    """An audio file that is missing, empty, truncated or not audio at all."""
-
-
-def _check_riff_size(path):
-    """Raises if a RIFF (wav) file is shorter than its header says.
-
-    libsndfile corrects the length of such files silently.
-    """
-    with open(path, "rb") as file:
-        header = file.read(8)
-    expected = int.from_bytes(header[4:8], "little") + 8
-    actual = os.path.getsize(path)
-    if header[:4] != b"RIFF" or expected > RIFF_UNKNOWN_SIZE:
-        return
-    # One byte of padding at the end is often left out.
-    if actual < expected - 1:
+def _check_end(audio):
+    """Raises if audio is empty, or shorter than its header says."""
+    if audio.frames < 1:
+        raise UnreadableAudioError(f"{audio.locator} holds no samples")
+    audio.check_size()
+    tail = min(max(round(TAIL_SECONDS * audio.sample_rate), 1), audio.frames)
+    try:
+        samples = audio.read(audio.frames - tail)
+    except UnreadableAudioError as error:
         raise UnreadableAudioError(
-            f"{path} is truncated: its header says {expected} bytes, it has "
-            f"{actual}"
+            f"{audio.locator} is truncated or damaged at its end: {error}"
+        ) from error
+    if len(samples) < tail:
+        raise UnreadableAudioError(
+            f"{audio.locator} is truncated: its header says "
+            f"{audio.duration:.3f} s, but it ends before that"
         )
 
 
-def probe_audio(path):
-    """Checks an audio file without decoding all of it.
+def probe_audio(locator):
+    """Checks audio without decoding all of it.
 
     Reads the header and decodes the last 0.05 s, so that a file shorter than
     its header says is found. An ogg file's header does not say how long it
@@ -49,8 +43,8 @@ def probe_audio(path):
 
     Arguments
     ---------
-    path : str
-        wav, flac, ogg or mp3.
+    locator : str
+        A file, or see `speechbrain_pib.dataio.locators`.
 
     Returns
     -------
@@ -60,53 +54,29 @@ def probe_audio(path):
     Raises
     ------
     UnreadableAudioError
-        If the file is missing, empty, truncated or not audio.
+        If the audio is missing, empty, truncated or not audio.
 
     Example
     -------
     >>> import torch
+    >>> from speechbrain.dataio import audio_io
     >>> path = getfixture("tmpdir") / "silence.wav"
     >>> audio_io.save(path, torch.zeros(1, 8000), 16000)
     >>> probe_audio(path)
     0.5
     """
-    if not os.path.isfile(path):
-        raise UnreadableAudioError(f"{path}: there is no such file")
-    if os.path.getsize(path) == 0:
-        raise UnreadableAudioError(f"{path} is empty (0 bytes)")
-    try:
-        info = audio_io.info(path)
-    except RuntimeError as error:
-        raise UnreadableAudioError(
-            f"{path} is not an audio file that can be read (wav, flac, ogg, "
-            f"mp3): {error.__cause__}"
-        ) from error
-    if info.frames < 1:
-        raise UnreadableAudioError(f"{path} holds no samples")
-    _check_riff_size(path)
-    tail = min(max(round(TAIL_SECONDS * info.sample_rate), 1), info.frames)
-    try:
-        audio, _ = audio_io.load(path, frame_offset=info.frames - tail)
-    except RuntimeError as error:
-        raise UnreadableAudioError(
-            f"{path} is truncated or damaged: its end cannot be decoded "
-            f"({error.__cause__})"
-        ) from error
-    if audio.shape[1] < tail:
-        raise UnreadableAudioError(
-            f"{path} is truncated: its header says {info.duration:.3f} s, "
-            "but it ends before that"
-        )
-    return info.duration
+    with open_audio(locator) as audio:
+        _check_end(audio)
+        return audio.duration
 
 
-def check_audio(path):
+def check_audio(locator):
     """Decodes all of an audio file, and checks its samples.
 
     Arguments
     ---------
-    path : str
-        wav, flac, ogg or mp3.
+    locator : str
+        A file, or see `speechbrain_pib.dataio.locators`.
 
     Returns
     -------
@@ -116,55 +86,56 @@ def check_audio(path):
     Raises
     ------
     UnreadableAudioError
-        If `probe_audio` raises it, or if the file is damaged inside or holds
-        samples that are not finite.
+        If `probe_audio` raises it, or if the audio is damaged inside, holds
+        samples that are not finite, or is silent: all samples are 0.
 
     Example
     -------
     >>> import torch
-    >>> path = getfixture("tmpdir") / "silence.wav"
-    >>> audio_io.save(path, torch.zeros(1, 8000), 16000)
+    >>> from speechbrain.dataio import audio_io
+    >>> path = getfixture("tmpdir") / "noise.wav"
+    >>> audio_io.save(path, torch.rand(1, 8000), 16000)
     >>> check_audio(path)
     0.5
     """
-    duration = probe_audio(path)
-    info = audio_io.info(path)
-    for offset in range(0, info.frames, BLOCK_SECONDS * info.sample_rate):
-        try:
-            audio, _ = audio_io.load(
-                path,
-                frame_offset=offset,
-                num_frames=BLOCK_SECONDS * info.sample_rate,
-            )
-        except RuntimeError as error:
+    with open_audio(locator) as audio:
+        _check_end(audio)
+        silent, block = True, BLOCK_SECONDS * audio.sample_rate
+        for start in range(0, audio.frames, block):
+            samples = audio.read(start, block)
+            if len(samples) < min(block, audio.frames - start):
+                raise UnreadableAudioError(
+                    f"{locator} is damaged: it ends within {BLOCK_SECONDS} s "
+                    f"after {start / audio.sample_rate:.0f} s"
+                )
+            silent = silent and not samples.any()
+        if silent:
             raise UnreadableAudioError(
-                f"{path} is damaged within {BLOCK_SECONDS} s after "
-                f"{offset / info.sample_rate:.0f} s ({error.__cause__})"
-            ) from error
-        if not audio.isfinite().all():
-            raise UnreadableAudioError(
-                f"{path} holds samples that are not finite (NaN or infinite)"
+                f"{locator} is silent: all its samples are 0"
             )
-    return duration
+        return audio.duration
 
 
-def _check_or_error(path):
-    """`check_audio` that returns its error."""
+def _result_of(check, locator):
+    """What a check returns, or its error without the frames it passed."""
     try:
-        return check_audio(path)
+        return check(locator)
     except UnreadableAudioError as error:
-        return error
+        return UnreadableAudioError(str(error))
 
 
-def check_many(paths, threads=8):
-    """Runs `check_audio` on many files, with a progress bar.
+def check_many(paths, threads=8, *, decode=False):
+    """Checks many files, with a progress bar.
 
     Arguments
     ---------
     paths : list of str
-        Audio files.
+        Audio files or other locators.
     threads : int
         Files that are read at the same time.
+    decode : bool
+        Whether to decode all of each file (`check_audio`) or its header and
+        end alone (`probe_audio`).
 
     Returns
     -------
@@ -176,13 +147,21 @@ def check_many(paths, threads=8):
     >>> check_many(["no_such_file.wav"])
     [UnreadableAudioError('no_such_file.wav: there is no such file')]
     """
-    with ThreadPoolExecutor(threads) as pool:
-        return list(
-            tqdm(
-                pool.map(_check_or_error, paths),
-                total=len(paths),
-                desc="checking audio",
-                unit="file",
-                disable=len(paths) < 100,
-            )
-        )
+    check = check_audio if decode else probe_audio
+    results = []
+    with (
+        ThreadPoolExecutor(threads) as pool,
+        tqdm(
+            total=len(paths),
+            desc="checking audio",
+            unit="file",
+            disable=len(paths) < 100,
+        ) as progress,
+    ):
+        # A waiting task costs a kilobyte; there may be millions.
+        for first in range(0, len(paths), FILES_AT_A_TIME):
+            some = paths[first : first + FILES_AT_A_TIME]
+            for result in pool.map(_result_of, [check] * len(some), some):
+                results.append(result)
+                progress.update()
+    return results

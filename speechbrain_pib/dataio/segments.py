@@ -8,20 +8,36 @@ import functools
 import math
 
 import torch
-from speechbrain.dataio import audio_io
 from speechbrain.dataio.preprocess import AudioNormalizer
 
-from speechbrain_pib.dataio.probe import UnreadableAudioError
+from speechbrain_pib.dataio.locators import UnreadableAudioError, open_audio
 
 
 @functools.lru_cache(maxsize=8)
-def _normalizer(sample_rate):
-    """One normalizer per rate, as it caches its resampling filters."""
+def audio_normalizer(sample_rate):
+    """What makes audio mono and resamples it.
+
+    Arguments
+    ---------
+    sample_rate : int
+        Rate of the result in Hz.
+
+    Returns
+    -------
+    normalizer : AudioNormalizer
+        Takes float audio [samples, channels] and its rate. One per rate, as
+        it caches its resampling filters.
+
+    Example
+    -------
+    >>> audio_normalizer(8000)(torch.zeros(160, 2), 16000).shape
+    torch.Size([80])
+    """
     return AudioNormalizer(sample_rate=sample_rate, mix="avg-to-mono")
 
 
-def view_starts(total_seconds, crop_seconds, views):
-    """Starts of crops spread uniformly over a clip.
+def view_starts(total_seconds, crop_seconds, views, segment=None):
+    """Starts of crops spread uniformly over a clip, or a segment of it.
 
     Arguments
     ---------
@@ -31,13 +47,17 @@ def view_starts(total_seconds, crop_seconds, views):
         Duration of a crop in seconds.
     views : int
         Number of crops, at least 1.
+    segment : tuple of float
+        Start and stop, in seconds, of what the crops are to hear (default:
+        all of the clip).
 
     Returns
     -------
     starts : list of float
-        In seconds. The first crop begins at 0, the last one ends with the
-        clip; a single one is in the middle. All 0 if the clip is not longer
-        than a crop.
+        In seconds. The first crop begins with the segment, the last one ends
+        with it; a single one is in its middle. All the same if the segment is
+        not longer than a crop: it is in their middle, as far as the clip has
+        sound around it.
 
     Raises
     ------
@@ -52,18 +72,33 @@ def view_starts(total_seconds, crop_seconds, views):
     [2.5]
     >>> view_starts(4.0, 5.0, 2)
     [0.0, 0.0]
+    >>> view_starts(10.0, 2.0, 2, segment=(3.0, 7.0))
+    [3.0, 5.0]
+    >>> view_starts(10.0, 2.0, 1, segment=(9.0, 9.5))
+    [8.0]
     """
     if views < 1:
         raise ValueError(f"views must be at least 1, got {views}")
-    if not (total_seconds > 0 and crop_seconds > 0):
+    first, room = _place(total_seconds, crop_seconds, segment)
+    if views == 1:
+        return [first + room / 2]
+    return [first + room * view / (views - 1) for view in range(views)]
+
+
+def _place(total_seconds, crop_seconds, segment):
+    """Where the first crop begins, and how much later the last one may."""
+    start, stop = (0.0, total_seconds) if segment is None else segment
+    if not (total_seconds > 0 and crop_seconds > 0 and stop > start):
         raise ValueError(
             "durations must be positive, got a clip of "
-            f"{total_seconds} s and a crop of {crop_seconds} s"
+            f"{total_seconds} s, a segment from {start} s to {stop} s and a "
+            f"crop of {crop_seconds} s"
         )
-    room = max(total_seconds - crop_seconds, 0.0)
-    if views == 1:
-        return [room / 2]
-    return [room * view / (views - 1) for view in range(views)]
+    room = min(stop, total_seconds) - start - crop_seconds
+    if room < 0:
+        start, room = start + room / 2, 0.0
+    last = max(total_seconds - crop_seconds, 0.0)
+    return min(max(start, 0.0), last), room
 
 
 def stack_segments(segments, size):
@@ -97,15 +132,16 @@ def stack_segments(segments, size):
     return wavs, torch.tensor(lengths, device=wavs.device)
 
 
-def read_segment(path, start, duration, sample_rate):
+def read_segment(locator, start, duration, sample_rate):
     """Reads a part of an audio file, as mono at a given rate.
 
     Only the part is read from disk and decoded.
 
     Arguments
     ---------
-    path : str
-        wav, flac, ogg or mp3 of any sample rate and number of channels.
+    locator : str
+        A file of any sample rate and number of channels, or see
+        `speechbrain_pib.dataio.locators`.
     start : float
         Where to begin, in seconds.
     duration : float
@@ -127,53 +163,51 @@ def read_segment(path, start, duration, sample_rate):
 
     Example
     -------
+    >>> from speechbrain.dataio import audio_io
     >>> path = getfixture("tmpdir") / "stereo.wav"
     >>> audio_io.save(path, torch.zeros(2, 44100), 44100)
     >>> read_segment(path, 0.25, 0.5, 16000).shape
     torch.Size([8000])
     """
-    try:
-        native_rate = audio_io.info(path).sample_rate
-        audio, _ = audio_io.load(
-            path,
-            channels_first=False,
-            dtype=torch.float32,
-            frame_offset=round(start * native_rate),
-            num_frames=math.ceil(round(duration * native_rate, 6)),
-        )
-    except RuntimeError as error:
+    with open_audio(locator) as audio:
+        return _read_segment(audio, start, duration, sample_rate)
+
+
+def _read_segment(audio, start, duration, sample_rate):
+    """As read_segment, of opened audio."""
+    samples = audio.read(
+        round(start * audio.sample_rate),
+        math.ceil(round(duration * audio.sample_rate, 6)),
+    )
+    if len(samples) == 0:
         raise UnreadableAudioError(
-            f"{path} cannot be read at {start:.3f} s: {error.__cause__}"
-        ) from error
-    if len(audio) == 0:
-        raise UnreadableAudioError(
-            f"{path} has no samples at {start:.3f} s; it is shorter than its "
-            "manifest or header says, or empty"
+            f"{audio.locator} has no samples at {start:.3f} s; it is shorter "
+            "than its manifest or header says, or empty"
         )
-    if not torch.isfinite(audio).all():
-        raise UnreadableAudioError(
-            f"{path} has samples that are NaN or infinite between "
-            f"{start:.3f} s and {start + duration:.3f} s"
-        )
-    segment = _normalizer(sample_rate)(audio, native_rate)
+    segment = audio_normalizer(sample_rate)(samples, audio.sample_rate)
     return segment[: round(duration * sample_rate)]
 
 
-def read_views(path, total_seconds, crop_seconds, views, sample_rate):
+def read_views(
+    locator, total_seconds, crop_seconds, views, sample_rate, segment=None
+):
     """Reads crops spread uniformly over an audio file, for evaluation.
 
     Arguments
     ---------
-    path : str
-        The audio file.
+    locator : str
+        As for `read_segment`.
     total_seconds : float
-        Its duration in seconds, as the manifest has it.
+        Duration of the file in seconds, as the manifest has it.
     crop_seconds : float
         Duration of a crop in seconds.
     views : int
         Number of crops V, placed by `view_starts`.
     sample_rate : int
         Rate of the result in Hz.
+    segment : tuple of float
+        Start and stop, in seconds, of what the crops are to hear (default:
+        all of the file).
 
     Returns
     -------
@@ -185,34 +219,42 @@ def read_views(path, total_seconds, crop_seconds, views, sample_rate):
 
     Example
     -------
+    >>> from speechbrain.dataio import audio_io
     >>> path = getfixture("tmpdir") / "noise.wav"
     >>> audio_io.save(path, torch.rand(1, 16000), 16000)
     >>> wavs, lengths = read_views(path, 1.0, 0.6, 2, 16000)
     >>> wavs.shape, lengths
     (torch.Size([2, 9600]), tensor([1., 1.]))
     """
-    segments = [
-        read_segment(path, start, crop_seconds, sample_rate)
-        for start in view_starts(total_seconds, crop_seconds, views)
-    ]
+    starts = view_starts(total_seconds, crop_seconds, views, segment)
+    with open_audio(locator) as audio:
+        segments = [
+            _read_segment(audio, start, crop_seconds, sample_rate)
+            for start in starts
+        ]
     return stack_segments(segments, round(crop_seconds * sample_rate))
 
 
-def read_random_crop(path, total_seconds, crop_seconds, sample_rate):
+def read_random_crop(
+    locator, total_seconds, crop_seconds, sample_rate, segment=None
+):
     """Reads one crop at a random place, for training.
 
     The place is drawn from torch's global generator.
 
     Arguments
     ---------
-    path : str
-        The audio file.
+    locator : str
+        As for `read_segment`.
     total_seconds : float
-        Its duration in seconds, as the manifest has it.
+        Duration of the file in seconds, as the manifest has it.
     crop_seconds : float
         Duration of the crop in seconds.
     sample_rate : int
         Rate of the result in Hz.
+    segment : tuple of float
+        Start and stop in seconds: the crop lies inside, or around its middle
+        where it is shorter than the crop (default: all of the file).
 
     Returns
     -------
@@ -223,12 +265,14 @@ def read_random_crop(path, total_seconds, crop_seconds, sample_rate):
 
     Example
     -------
+    >>> from speechbrain.dataio import audio_io
     >>> path = getfixture("tmpdir") / "noise.wav"
     >>> audio_io.save(path, torch.rand(1, 8000), 16000)
     >>> wavs, lengths = read_random_crop(path, 0.5, 1.0, 16000)
     >>> wavs.shape, lengths
     (torch.Size([1, 16000]), tensor([0.5000]))
     """
-    start = float(torch.rand(())) * max(total_seconds - crop_seconds, 0.0)
-    segment = read_segment(path, start, crop_seconds, sample_rate)
-    return stack_segments([segment], round(crop_seconds * sample_rate))
+    first, room = _place(total_seconds, crop_seconds, segment)
+    start = first + float(torch.rand(())) * room
+    crop = read_segment(locator, start, crop_seconds, sample_rate)
+    return stack_segments([crop], round(crop_seconds * sample_rate))

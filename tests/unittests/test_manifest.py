@@ -49,6 +49,7 @@ def test_manifest_is_what_speechbrain_reads(tmp_path):
         ([{"ID": "a"}, {"ID": "a"}], "ID a appears twice"),
         ([{"ID": "a", "x": 1}, {"ID": "b"}], "columns"),
         ([{"ID": "a", "wav": "/data/$old/a.wav"}], "variable"),
+        ([{"ID": "a", "label": "two\nlines"}], "line break"),
         ([], "at least one"),
     ],
 )
@@ -77,6 +78,7 @@ def test_interrupted_write_keeps_the_old_file(tmp_path):
         ("cat\n\ndog\n", "line 2: empty"),
         ("cat\ndog\ncat\n", "line 3: 'cat' appears twice"),
         ("a => b\n", "line 1"),
+        ("cat\ncat|dog\n", "line 2: '|' in"),
     ],
 )
 def test_bad_class_list_names_the_line(tmp_path, text, message):
@@ -113,6 +115,21 @@ def test_coverage_counts_and_hashes(tmp_path):
         ["ID", "label", "split", "reason"],
         ["e", "cat", "train", "no file, no"],
         ["f", "dog", "train", "cut"],
+    ]
+
+
+def test_a_clip_counts_for_each_of_its_labels(tmp_path):
+    rows = [{"ID": "a", "label": "cat|dog"}, {"ID": "b", "label": "dog"}]
+    lost = [{"ID": "c", "label": "cat|owl", "split": "test", "reason": "x"}]
+    classes = ["cat", "dog", "owl"]
+    coverage = report_coverage({"test": iter(rows)}, lost, classes, tmp_path)
+    assert coverage["test"]["expected"] == 3
+    assert coverage["test"]["found"] == 2
+    assert coverage["test"]["classes_without_clips"] == ["owl"]
+    assert read_rows(tmp_path / "coverage.csv")[1:] == [
+        ["test", "cat", "2", "1"],
+        ["test", "dog", "2", "2"],
+        ["test", "owl", "1", "0"],
     ]
 
 

@@ -154,7 +154,7 @@ def test_interruption_leaves_nothing(tmp_path, monkeypatch):
     def interrupt(path, rows):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(miniature, "_write_rows", interrupt)
+    monkeypatch.setattr(miniature, "write_rows", interrupt)
     with pytest.raises(KeyboardInterrupt):
         miniature.write_miniature(str(tmp_path / "mini"), n_train=6, n_test=6)
     assert not list(tmp_path.iterdir())

@@ -8,6 +8,7 @@ import pytest
 import torch
 from speechbrain.dataio import audio_io
 
+from speechbrain_pib.dataio import probe
 from speechbrain_pib.dataio.probe import (
     UnreadableAudioError,
     check_audio,
@@ -72,11 +73,12 @@ def test_missing_empty_and_foreign_files_are_named(tmp_path):
         probe_audio(str(tmp_path / "nothing.wav"))
 
 
-def test_many_files_keep_their_order(tmp_path):
+def test_many_files_keep_their_order(tmp_path, monkeypatch):
     paths = [
         write_noise(tmp_path / f"{n}.wav", 0.1 * (n + 1)) for n in range(12)
     ]
     paths[5] = str(tmp_path / "gone.wav")
+    monkeypatch.setattr(probe, "FILES_AT_A_TIME", 5)
     results = check_many(paths, threads=4)
     assert isinstance(results.pop(5), UnreadableAudioError)
     expected = [0.1 * (n + 1) for n in range(12) if n != 5]
@@ -104,3 +106,16 @@ def test_damage_and_nan_inside_a_file_are_found(tmp_path):
         check_audio(str(tmp_path / "damaged.flac"))
     with pytest.raises(UnreadableAudioError, match="nan.wav .*not finite"):
         check_audio(str(tmp_path / "nan.wav"))
+
+
+def test_all_is_decoded_where_it_is_asked_for(tmp_path):
+    audio_io.save(str(tmp_path / "silent.wav"), torch.zeros(1, 9000), 16000)
+    audio = 0.1 * torch.randn(1, 160000)
+    audio[0, 80000] = float("nan")
+    audio_io.save(str(tmp_path / "nan.wav"), audio, 16000, subtype="FLOAT")
+    paths = [str(tmp_path / name) for name in ("silent.wav", "nan.wav")]
+    assert check_many(paths) == pytest.approx([9000 / 16000, 10.0])
+    silent, nan = check_many(paths, decode=True)
+    assert "silent.wav is silent" in str(silent)
+    assert "not finite" in str(nan)
+    assert silent.__traceback__ is None

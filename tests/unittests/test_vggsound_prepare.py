@@ -173,6 +173,18 @@ def test_missing_and_broken_clips_are_listed_and_left_out(corpus):
     assert coverage["test"]["found"] == 2
 
 
+def test_silence_is_found_where_all_is_decoded(corpus):
+    corpus.prepare()
+    assert len(corpus.manifest("test")) == 4
+    for row in corpus.rows[:-1]:
+        noise = 0.1 * torch.randn(1, 4000)
+        audio_io.save(str(corpus.path(row)), noise, 16000)
+    corpus.prepare(check_audio=True)
+    assert len(corpus.manifest("test")) == 3
+    missing = (corpus.save / "missing.csv").read_text()
+    assert "is silent" in missing and missing.count("\n") == 2
+
+
 def test_finished_preparation_is_skipped_until_clips_arrive(corpus):
     late = corpus.rows[43]
     corpus.path(late).unlink()

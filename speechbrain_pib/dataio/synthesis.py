@@ -1,0 +1,205 @@
+"""Parts of synthetic data sets: bursts of noise that swell at a given rate,
+and folders that are complete or absent.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import csv
+import io
+import json
+import os
+import shutil
+
+import numpy as np
+import soundfile
+from speechbrain.utils.logger import get_logger
+
+logger = get_logger(__name__)
+
+PARAMETERS_FILE = "miniature.json"
+
+
+def write_once(folder, parameters, write):
+    """Makes a folder that appears when it is complete.
+
+    A complete one with the same parameters is left as it is, one with other
+    parameters is replaced.
+
+    Arguments
+    ---------
+    folder : str
+        The folder to make.
+    parameters : dict
+        All that its content depends on; must be fit for JSON.
+    write : callable
+        Called with the path of an empty folder, to fill it.
+
+    Raises
+    ------
+    ValueError
+        If the folder exists and was not made by this function.
+
+    Example
+    -------
+    >>> folder = getfixture("tmpdir") / "numbers"
+    >>> def write(path):
+    ...     print("writing")
+    ...     write_rows(os.path.join(path, "a.csv"), [(1, 2)])
+    >>> write_once(folder, {"seed": 1}, write)
+    writing
+    >>> write_once(folder, {"seed": 1}, write)
+    >>> write_once(folder, {"seed": 2}, write)
+    writing
+    """
+    folder = os.path.abspath(folder)
+    parameters = json.loads(json.dumps(parameters))
+    if _read_parameters(folder) == parameters:
+        logger.info("The miniature in %s is complete", folder)
+        return
+    if os.path.exists(folder) and _read_parameters(folder) is None:
+        raise ValueError(
+            f"{folder} exists and is not a miniature; choose another folder"
+        )
+    temporary = f"{folder}.{os.getpid()}.tmp"
+    try:
+        os.makedirs(temporary)
+        write(temporary)
+        with open(os.path.join(temporary, PARAMETERS_FILE), "w") as file:
+            json.dump(parameters, file)
+        if os.path.exists(folder):
+            shutil.rmtree(folder)
+        os.rename(temporary, folder)
+    except OSError:
+        # Another run may have made the same miniature meanwhile.
+        if _read_parameters(folder) != parameters:
+            raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _read_parameters(folder):
+    """Parameters of a complete miniature, None if there is none."""
+    try:
+        with open(os.path.join(folder, PARAMETERS_FILE)) as file:
+            return json.load(file)
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
+        return None
+
+
+def write_rows(path, rows):
+    """Writes a CSV file.
+
+    Arguments
+    ---------
+    path : str
+        The file.
+    rows : list
+        Its rows, among them the header if there is one.
+
+    Example
+    -------
+    >>> path = getfixture("tmpdir") / "events.csv"
+    >>> write_rows(path, [("ID", "start"), ("a", 0.5)])
+    >>> path.read()
+    'ID,start\\na,0.5\\n'
+    """
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def write_clip(path, waveform, sample_rate):
+    """Writes 16 bit audio in one go: libsndfile's small writes are slow.
+
+    Arguments
+    ---------
+    path : str
+        The file, .wav or .flac.
+    waveform : numpy.ndarray
+        [n], between -1 and 1.
+    sample_rate : int
+        In Hz.
+
+    Example
+    -------
+    >>> path = str(getfixture("tmpdir") / "silence.flac")
+    >>> write_clip(path, np.zeros(800), 16000)
+    >>> soundfile.info(path).duration
+    0.05
+    """
+    buffer = io.BytesIO()
+    soundfile.write(
+        buffer,
+        waveform,
+        sample_rate,
+        subtype="PCM_16",
+        format=os.path.splitext(path)[1][1:].upper(),
+    )
+    with open(path, "wb") as file:
+        file.write(buffer.getbuffer())
+
+
+def modulation(rates, depths, phases, n_samples, sample_rate):
+    """Envelopes 1 + depth * cos, scaled to a mean square of one.
+
+    Arguments
+    ---------
+    rates : numpy.ndarray
+        [N], in Hz.
+    depths : numpy.ndarray
+        [N], from 0 (steady) to 1 (full).
+    phases : numpy.ndarray
+        [N], in radians.
+    n_samples : int
+        Length of the envelopes.
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    envelopes : numpy.ndarray
+        [N, n_samples]
+
+    Example
+    -------
+    >>> zero = np.zeros(1)
+    >>> modulation(zero, zero, zero, 3, 16000)
+    array([[1., 1., 1.]])
+    """
+    time = np.arange(n_samples) / sample_rate
+    angles = 2 * np.pi * rates[:, None] * time + phases[:, None]
+    envelopes = 1 + depths[:, None] * np.cos(angles)
+    return envelopes / np.sqrt(np.mean(envelopes**2, axis=1, keepdims=True))
+
+
+def modulated_noise(rates, depths, n_samples, rng, sample_rate):
+    """Bursts of white noise that swell at given rates from a random phase.
+
+    Arguments
+    ---------
+    rates : numpy.ndarray
+        [N], in Hz.
+    depths : numpy.ndarray
+        [N], from 0 (steady) to 1 (full).
+    n_samples : int
+        Length of a burst.
+    rng : numpy.random.Generator
+        Source of the phases and of the noise.
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    bursts : numpy.ndarray
+        [N, n_samples], with an expected mean square of one.
+
+    Example
+    -------
+    >>> rng = np.random.default_rng(0)
+    >>> rates, depths = np.array([20.0, 60.0]), np.array([1.0, 0.5])
+    >>> modulated_noise(rates, depths, 6400, rng, 16000).shape
+    (2, 6400)
+    """
+    phases = rng.uniform(0, 2 * np.pi, len(rates))
+    envelopes = modulation(rates, depths, phases, n_samples, sample_rate)
+    return envelopes * rng.standard_normal(envelopes.shape)
