@@ -1,4 +1,4 @@
-"""Learning-rate schedule: linear warm-up, then half a cosine.
+"""Learning-rate schedules with a warm-up: half a cosine, or steps.
 
 SpeechBrain's schedulers set one rate for all parameter groups, and its cosine
 has no warm-up; a factor for ``torch.optim.lr_scheduler.LambdaLR`` has neither
@@ -8,6 +8,7 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+import bisect
 import math
 
 
@@ -60,3 +61,54 @@ class WarmupCosine:
         progress = (epoch - self.warmup) / max(self.total - self.warmup, 1e-8)
         cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
         return self.end + (1 - self.end) * cosine
+
+
+class WarmupMultiStep:
+    """Factor on the base learning rates that falls at milestones.
+
+    Arguments
+    ---------
+    milestones : list of float
+        Epochs at which the factor is multiplied by gamma, ascending.
+    gamma : float
+        What it is multiplied by.
+    warmup : float
+        Length of the warm-up in epochs.
+    start : float
+        Factor at the start of the warm-up.
+    ramp : bool
+        Whether the warm-up rises linearly, or stays at its start.
+
+    Example
+    -------
+    >>> factor = WarmupMultiStep([15, 20], gamma=0.5, warmup=2, start=0.1)
+    >>> [round(factor(epoch), 2) for epoch in (0, 1, 2, 14.9, 15, 20)]
+    [0.1, 0.55, 1.0, 1.0, 0.5, 0.25]
+    """
+
+    def __init__(self, milestones, gamma=0.1, warmup=0, start=1e-5, ramp=True):
+        if list(milestones) != sorted(milestones):
+            raise ValueError(f"milestones {milestones} do not ascend")
+        self.milestones = milestones
+        self.gamma = gamma
+        self.warmup = warmup
+        self.start = start
+        self.ramp = ramp
+
+    def __call__(self, epoch):
+        """The factor at a moment of the training.
+
+        Arguments
+        ---------
+        epoch : float
+            Epochs done so far, with fraction.
+
+        Returns
+        -------
+        factor : float
+        """
+        factor = self.gamma ** bisect.bisect_right(self.milestones, epoch)
+        if epoch < self.warmup:
+            progress = epoch / self.warmup if self.ramp else 0.0
+            factor *= self.start + (1 - self.start) * progress
+        return factor

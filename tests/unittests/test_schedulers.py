@@ -1,9 +1,10 @@
 """The learning-rate factor on the published schedule."""
 
+import numpy as np
 import pytest
 import torch
 
-from speechbrain_pib.nnet.schedulers import WarmupCosine
+from speechbrain_pib.nnet.schedulers import WarmupCosine, WarmupMultiStep
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,27 @@ def test_groups_keep_the_ratio_of_their_rates():
 def test_warmup_longer_than_training_is_refused():
     with pytest.raises(ValueError, match="warm-up of 11 epochs"):
         WarmupCosine(11, 10)
+
+
+@pytest.mark.parametrize(
+    "name, factor",
+    [
+        ("readme_no_warmup", WarmupMultiStep([30, 40])),
+        ("warmup10", WarmupMultiStep([20, 30], warmup=10)),
+        (
+            "constant_default",
+            WarmupMultiStep([20, 30], warmup=5, start=1 / 3, ramp=False),
+        ),
+        ("linear_default", WarmupMultiStep([20, 30], warmup=5, start=1 / 3)),
+    ],
+)
+def test_rates_of_the_published_skimming(shared, name, factor):
+    with np.load(shared / "parity/listen_to_look/lr.npz") as arrays:
+        published = arrays[name]
+    rates = np.outer([factor(step) for step in range(60)], [0.01, 0.001, 0.0])
+    assert rates == pytest.approx(published, rel=1e-6)
+
+
+def test_milestones_out_of_order_are_refused():
+    with pytest.raises(ValueError, match="do not ascend"):
+        WarmupMultiStep([20, 15])
