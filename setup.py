@@ -43,7 +43,7 @@ setup(
     ],
     extras_require={
         # ruff is bounded: each minor release may format differently.
-        "test": ["pytest", "ruff>=0.17,<0.18"],
+        "test": ["pytest", "ruff>=0.17,<0.18", "av"],
         "video": ["av"],
         "logging": ["tensorboard", "wandb"],
     },
