@@ -1,0 +1,345 @@
+"""Manifests of AudioSet (https://doi.org/10.1109/ICASSP.2017.7952261).
+
+Reads the official lists of segments, or the pickled lists of the published
+code, and whatever part of the audio is there.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import hashlib
+import os
+
+from speechbrain.utils.logger import get_logger
+
+from speechbrain_pib.dataio.audioset import (
+    parse_clip_name,
+    read_class_labels,
+    read_segments,
+    read_videos,
+)
+from speechbrain_pib.dataio.manifest import (
+    is_prepared,
+    mark_prepared,
+    report_coverage,
+    write_manifest,
+)
+from speechbrain_pib.dataio.probe import UnreadableAudioError, check_many
+
+logger = get_logger(__name__)
+
+AUDIO_EXTENSIONS = (".wav", ".flac", ".ogg", ".mp3")
+SPLITS = ("train", "valid", "test")
+# Training lists and the files they are made of.
+TRAIN_LISTS = {
+    "AS-20K": ("balanced",),
+    "AS-2M": ("balanced", "unbalanced"),
+    "AS-500K": ("unbalanced",),
+}
+# A segment has 10 s or less; what is longer was not cut to it.
+LONGEST_SECONDS = 12.0
+
+
+def prepare_audioset(
+    data_folder,
+    save_folder,
+    *,
+    class_labels,
+    segments,
+    train_list="AS-20K",
+    subset=None,
+    valid_fraction=0.02,
+    check_audio=False,
+):
+    """Writes `train.csv`, `valid.csv`, `test.csv` and `classes.txt`.
+
+    The columns are ID (of the video), duration (seconds), wav and label (the
+    display names of all classes of the clip, joined by "|"). Clips that are
+    missing or cannot be read are left out and listed in `missing.csv`,
+    `coverage.csv` and `coverage.json`. Nothing is done if it was done before
+    with the same arguments, lists and files.
+
+    Arguments
+    ---------
+    data_folder : str
+        Searched, with all folders in it, for wav, flac, ogg and mp3 files
+        named for their video, see `parse_clip_name`.
+    save_folder : str
+        Where the manifests go.
+    class_labels : str
+        `class_labels_indices.csv`.
+    segments : dict
+        Lists for "balanced", "unbalanced" (if it is used) and "eval", see
+        `read_segments`.
+    train_list : str
+        "AS-20K" (balanced), "AS-2M" (balanced and unbalanced) or "AS-500K"
+        (those of unbalanced that are in `subset`).
+    subset : str
+        List of the videos of AS-500K, see `read_videos`.
+    valid_fraction : float
+        Share of the training videos that are used for validation instead,
+        chosen by a hash of the YouTube id.
+    check_audio : bool
+        Decode every file, not only its header and end.
+
+    Raises
+    ------
+    ValueError
+        If a list is malformed or contradicts another one, or if a split has
+        no readable clip.
+
+    Example
+    -------
+    >>> prepare_audioset(
+    ...     "/data/AudioSet",
+    ...     "results",
+    ...     class_labels="class_labels_indices.csv",
+    ...     segments={
+    ...         "balanced": "balanced_train_segments.csv",
+    ...         "eval": "eval_segments.csv",
+    ...     },
+    ... )  # doctest: +SKIP
+    """
+    _check_arguments(data_folder, train_list, subset, valid_fraction)
+    names = [*TRAIN_LISTS[train_list], "eval"]
+    inputs = [class_labels, *[segments[name] for name in names]]
+    inputs += [subset] * (subset is not None)
+    for path in inputs:
+        if not os.path.isfile(path):
+            raise ValueError(f"there is no file {path}")
+    audio, digest = find_audio(data_folder)
+    options = {
+        "data_folder": os.path.abspath(data_folder),
+        "train_list": train_list,
+        "valid_fraction": valid_fraction,
+        "check_audio": check_audio,
+        "audio": digest,
+    }
+    if is_prepared(save_folder, options, inputs):
+        logger.info("Manifests in %s are up to date", save_folder)
+        return
+
+    labels = read_class_labels(class_labels)
+    clips = read_clips(segments, labels, train_list, subset, valid_fraction)
+    found, missing = match_clips(clips, audio, check_audio)
+    for split in SPLITS:
+        if not found[split]:
+            raise ValueError(_why_empty(split, clips, missing, data_folder))
+        write_manifest(os.path.join(save_folder, f"{split}.csv"), found[split])
+    report_coverage(found, missing, list(labels.values()), save_folder)
+    mark_prepared(save_folder, options, inputs)
+
+
+def _check_arguments(data_folder, train_list, subset, valid_fraction):
+    """Raises if an argument makes no sense."""
+    if not 0 < valid_fraction < 1:
+        raise ValueError(
+            f"valid_fraction must be between 0 and 1, got {valid_fraction}"
+        )
+    if not os.path.isdir(data_folder):
+        raise ValueError(f"data_folder: there is no folder {data_folder}")
+    if train_list not in TRAIN_LISTS:
+        raise ValueError(
+            f"train_list is {train_list!r}, but must be one of "
+            + ", ".join(TRAIN_LISTS)
+        )
+    if (train_list == "AS-500K") != (subset is not None):
+        raise ValueError(
+            "AS-500K, and no other train_list, needs subset_list: a file with "
+            "the ids of its videos, chosen from the unbalanced list"
+        )
+
+
+def read_clips(segments, labels, train_list, subset, valid_fraction):
+    """Reads all lists, and decides who is trained, validated and tested on.
+
+    A video in several lists counts once. Training clips whose video is in the
+    test are left out.
+
+    Arguments
+    ---------
+    segments : dict
+        See `prepare_audioset`.
+    labels : dict
+        From `read_class_labels`.
+    train_list : str
+        See `prepare_audioset`.
+    subset : str
+        See `prepare_audioset`.
+    valid_fraction : float
+        See `prepare_audioset`.
+
+    Returns
+    -------
+    clips : dict
+        Video -> (segment, split), the test first.
+    """
+    chosen = None if subset is None else read_videos(subset)
+    clips, repeated, in_test = {}, 0, 0
+    for name in ("eval", *TRAIN_LISTS[train_list]):
+        for segment in read_segments(segments[name], labels):
+            video, split = segment.video, "test"
+            if name != "eval":
+                if chosen is not None and video not in chosen:
+                    continue
+                split = "valid" if _draw(video) < valid_fraction else "train"
+            first, first_split = clips.setdefault(video, (segment, split))
+            if first is segment:
+                continue
+            if name != "eval" and first_split == "test":
+                in_test += 1
+            elif first.label == segment.label:
+                repeated += 1
+            else:
+                raise ValueError(
+                    f"{segments[name]}: {segment} contradicts {first}"
+                )
+    if repeated:
+        logger.warning("%d repeated segments count once", repeated)
+    if in_test:
+        logger.warning(
+            "%d training clips are in the test too and not trained on", in_test
+        )
+    if chosen is not None:
+        _warn_of_strangers(chosen, clips, subset)
+    return clips
+
+
+def _draw(video):
+    """A number in [0, 1) that depends on the video alone."""
+    return int(hashlib.sha256(video.encode()).hexdigest()[:8], 16) / 2**32
+
+
+def _warn_of_strangers(chosen, clips, subset):
+    """Tells how much of the list of AS-500K is in no list of segments."""
+    strangers = len(chosen.difference(clips))
+    if strangers:
+        logger.warning(
+            "%d of the %d videos of %s are not in the unbalanced list",
+            strangers,
+            len(chosen),
+            subset,
+        )
+
+
+def find_audio(data_folder):
+    """Finds the clips under a folder; links to folders are followed.
+
+    Arguments
+    ---------
+    data_folder : str
+        Where to search.
+
+    Returns
+    -------
+    audio : dict
+        Video -> absolute paths, those of preferred formats first.
+    digest : str
+        Hash of all paths.
+    """
+    audio, visited, digest = {}, set(), hashlib.sha256()
+    for folder, folders, files in os.walk(
+        os.path.abspath(data_folder), followlinks=True
+    ):
+        if os.path.realpath(folder) in visited:
+            folders.clear()
+            continue
+        visited.add(os.path.realpath(folder))
+        folders.sort()
+        for file in sorted(files):
+            stem, extension = os.path.splitext(file)
+            if extension.lower() not in AUDIO_EXTENSIONS:
+                continue
+            clip = parse_clip_name(stem)
+            if clip is not None:
+                path = os.path.join(folder, file)
+                digest.update(f"{path}\n".encode())
+                audio.setdefault(clip[0], []).append(path)
+    for paths in audio.values():
+        paths.sort(key=_preference)
+    return audio, digest.hexdigest()
+
+
+def _preference(path):
+    """Sorts files by format first."""
+    extension = os.path.splitext(path)[1].lower()
+    return AUDIO_EXTENSIONS.index(extension), path
+
+
+def _choose_file(segment, paths):
+    """The first file that is not named for another part of the video."""
+    for path in paths:
+        stem = os.path.splitext(os.path.basename(path))[0]
+        start = parse_clip_name(stem)[1]
+        # In seconds, perhaps without decimals, or in milliseconds.
+        if start is None or any(
+            abs(start - unit * segment.start) < 1 for unit in (1, 1000)
+        ):
+            return path
+    return None
+
+
+def match_clips(clips, audio, check_audio):
+    """Joins segments and audio files.
+
+    Arguments
+    ---------
+    clips : dict
+        From `read_clips`.
+    audio : dict
+        From `find_audio`.
+    check_audio : bool
+        See `prepare_audioset`.
+
+    Returns
+    -------
+    found : dict
+        Split -> rows of the manifest.
+    missing : list of dict
+        ID, label, split and reason of the clips left out.
+    """
+    paths = {
+        video: _choose_file(segment, audio.get(video, ()))
+        for video, (segment, _) in clips.items()
+    }
+    here = [path for path in paths.values() if path is not None]
+    durations = iter(check_many(here, decode=check_audio))
+    found, missing = {split: [] for split in SPLITS}, []
+    for video, (segment, split) in clips.items():
+        path, label = paths[video], segment.label
+        duration = None if path is None else next(durations)
+        reason = _why_missing(path, duration, audio.get(video))
+        row = {"ID": video, "duration": duration, "wav": path, "label": label}
+        if reason is None:
+            found[split].append(row)
+        else:
+            missing.append({**row, "split": split, "reason": reason})
+    return found, missing
+
+
+def _why_missing(path, duration, paths):
+    """Why a clip is left out; None if it is not."""
+    if path is None and paths:
+        return f"{paths[0]} is named for another part of the video"
+    if path is None:
+        return "no audio file"
+    if isinstance(duration, UnreadableAudioError):
+        return duration
+    if duration > LONGEST_SECONDS:
+        return f"{path} has {duration:.1f} s: not cut to its segment"
+    return None
+
+
+def _why_empty(split, clips, missing, data_folder):
+    """The message for a split without clips."""
+    expected = sum(of_split == split for _, of_split in clips.values())
+    if not expected:
+        return (
+            f"the lists have no {split} clips (for valid: raise valid_fraction)"
+        )
+    reason = next(m["reason"] for m in missing if m["split"] == split)
+    return (
+        f"none of the {expected} {split} clips can be read from {data_folder} "
+        f"(first reason: {reason}); files must be named like "
+        "Y--4gqARaEJE.flac or --4gqARaEJE_0_10.wav"
+    )
