@@ -47,9 +47,47 @@ def top_k_accuracy(scores, targets, k=1):
     (0.5, 1.0)
     """
     scores, targets = _check(scores, targets)
+    return float((_classes_ahead(scores, targets) < k).mean())
+
+
+def _classes_ahead(scores, targets):
+    """How many wrong classes are ranked before the best true one [clips];
+    infinitely many where there is no true one."""
     best = np.where(targets, scores, -np.inf).max(axis=1, keepdims=True)
     ahead = (~targets & (scores >= best)).sum(axis=1)
-    return float((targets.any(axis=1) & (ahead < k)).mean())
+    return np.where(targets.any(axis=1), ahead, np.inf)
+
+
+def mean_class_accuracy(scores, targets):
+    """Top-1 accuracy of the clips of each class, mean over the classes with
+    clips.
+
+    Arguments
+    ---------
+    scores : numpy.ndarray
+        Score of each class, [clips, classes].
+    targets : numpy.ndarray
+        1 where the clip has the class and 0 elsewhere, [clips, classes].
+
+    Returns
+    -------
+    float
+        NaN where no class has clips.
+
+    Example
+    -------
+    >>> scores = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4]])
+    >>> targets = np.array([[1, 0], [1, 0], [1, 0], [0, 1]])
+    >>> mean_class_accuracy(scores, targets)
+    0.5
+    """
+    scores, targets = _check(scores, targets)
+    right = _classes_ahead(scores, targets) == 0
+    clips = targets.sum(axis=0)
+    if not clips.any():
+        return float("nan")
+    found = (targets & right[:, None]).sum(axis=0)
+    return float((found[clips > 0] / clips[clips > 0]).mean())
 
 
 def mean_average_precision(scores, targets):

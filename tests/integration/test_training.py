@@ -17,6 +17,8 @@ import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parents[2]
+ONCE = ("--number_of_epochs=1", "--controls=[random]")
+HELD_OUT = ("--valid_fraction=0.3",)
 SMALL = ("--miniature_clips=96", "--number_of_epochs=2", "--controls=[random]")
 
 
@@ -32,19 +34,26 @@ def last_weights(output):
     return torch.load(newest / "model.ckpt", weights_only=True)
 
 
-@pytest.mark.parametrize("replays", [0, 2])
+@pytest.mark.parametrize(
+    "recipe, arguments",
+    [
+        ("VGGSound", (*SMALL, "--replays=0")),
+        ("VGGSound", (*SMALL, "--replays=2")),
+        ("AudioSet", ("--miniature_clips=128", *ONCE)),
+        ("EPIC-KITCHENS-100", ("--miniature_clips=120", *HELD_OUT, *ONCE)),
+        ("EPIC-SOUNDS", ("--miniature_clips=120", *HELD_OUT, *ONCE)),
+    ],
+)
 def test_two_processes_train_and_one_of_them_measures_the_same(
-    run_recipe, replays
+    run_recipe, recipe, arguments
 ):
     """The checkpoint of two ranks, tested on one and on two, has equal
     scores, each clip once."""
-    arguments = [*SMALL, f"--replays={replays}"]
-    both = run_recipe("VGGSound", "hparams/pib.yaml", *arguments, ranks=2)
+    run = (recipe, "hparams/pib.yaml", *arguments)
+    both = run_recipe(*run, ranks=2)
     pair = read_scores(both)
     results = json.loads((both / "results.json").read_text())
-    run_recipe(
-        "VGGSound", "hparams/pib.yaml", *arguments, "--test_only", "True"
-    )
+    run_recipe(*run, "--test_only", "True")
     alone = read_scores(both)
     assert results["clips"] == len(set(alone["ids"])) == len(alone["ids"])
     assert pair["ids"].tolist() == alone["ids"].tolist()
@@ -52,6 +61,7 @@ def test_two_processes_train_and_one_of_them_measures_the_same(
     for name in results["scores"]:
         assert np.abs(pair[name] - alone[name]).max() < 1e-5
     tested = json.loads((both / "results.json").read_text())
+    assert tested["id_sha256"] == results["id_sha256"]
     for name, metrics in results["scores"].items():
         assert metrics == pytest.approx(tested["scores"][name], abs=1e-4)
 

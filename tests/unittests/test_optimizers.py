@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from speechbrain_pib.lobes.models.latent_decoder import LatentDecoder
-from speechbrain_pib.lobes.models.slot_attention import SlotSelector
 from speechbrain_pib.lobes.models.mvitv2 import MViTv2
+from speechbrain_pib.lobes.models.slot_attention import SlotSelector
 from speechbrain_pib.utils.optimizers import (
     build_optimizer,
     parameter_groups,

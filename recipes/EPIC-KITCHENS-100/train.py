@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Trains Play It Back on EPIC-KITCHENS-100 (https://arxiv.org/abs/2210.11328).
+
+> python train.py hparams/backbone.yaml --data_folder=/path/to/EPIC
+> python train.py hparams/pib.yaml --data_folder=/path/to/EPIC \
+      --pretrained_backbone=results/EPIC-KITCHENS-100/backbone/1234/inference/model.ckpt
+
+Without --data_folder it trains a small model on a miniature data set of its
+own. See the README beside this file.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import os
+
+import numpy as np
+from epic_prepare import prepare_epic
+from miniature import write_miniature
+
+from speechbrain_pib.core import PlayItBackBrain
+from speechbrain_pib.dataio.epic import read_column, read_segments
+from speechbrain_pib.experiment import (
+    load_data,
+    run_experiment,
+    start_experiment,
+)
+from speechbrain_pib.utils.action_metrics import summarize_actions
+from speechbrain_pib.utils.submissions import write_challenge_files
+
+
+class EpicBrain(PlayItBackBrain):
+    """Actions, each of a verb and a noun."""
+
+    best = "action_top1"
+
+    def summarize(self, scores, targets, ids):
+        """Accuracies of verbs, nouns and actions; none without labels."""
+        if not targets.any():
+            return {}
+        return summarize_actions(
+            scores,
+            targets,
+            [name.split("_")[0] for name in ids],
+            num_verbs=self.hparams.tasks[0],
+            **self.hparams.groups,
+        )
+
+    def write_results(self):
+        """As for all recipes, and the scores in the published forms."""
+        ids, name = self.scores.ids, "validation"
+        if self.hparams.submission_list is None:
+            super().write_results()
+        else:
+            segments = read_segments(self.hparams.submission_list)
+            ids, name = [segment["ID"] for segment in segments], "submission"
+        scores = np.split(
+            self.scores.scores["fused"], [self.hparams.tasks[0]], axis=1
+        )
+        write_challenge_files(
+            self.hparams.output_folder,
+            name,
+            "action_recognition",
+            self.scores.ids,
+            dict(zip(("verb", "noun"), scores)),
+            ids,
+            self.hparams.supervision,
+        )
+
+
+def prepare_data(hparams):
+    """Writes the manifests, and the miniature where it is asked for."""
+    if hparams["miniature_clips"] is not None:
+        write_miniature(
+            hparams["data_folder"], n_train=hparams["miniature_clips"]
+        )
+    prepare_epic(
+        hparams["annotation_folder"],
+        hparams["audio"],
+        hparams["output_folder"],
+        train_list=hparams["train_list"],
+        test_list=hparams["test_list"],
+        submission_list=hparams["submission_list"],
+        hdf5_sample_rate=hparams["hdf5_sample_rate"],
+        valid_fraction=hparams["valid_fraction"],
+        check_audio=hparams["check_audio"],
+    )
+
+
+def read_groups(folder):
+    """Who and what is reported separately: unseen participants and tails."""
+    if not os.path.isdir(folder):
+        raise ValueError(
+            f"annotation_folder: there is no folder {folder}; the lists of "
+            "rare classes in it are needed for packed data too"
+        )
+    unseen, verbs, nouns = (
+        read_column(os.path.join(folder, f"EPIC_100_{name}.csv"))
+        for name in (
+            "unseen_participant_ids_validation",
+            "tail_verbs",
+            "tail_nouns",
+        )
+    )
+    return {
+        "unseen_participants": unseen,
+        "tail_verbs": [int(index) for index in verbs],
+        "tail_nouns": [int(index) for index in nouns],
+    }
+
+
+if __name__ == "__main__":
+    hparams, run_opts = start_experiment(
+        __file__, miniature="hparams/miniature.yaml"
+    )
+    splits = ["train", "valid", "test"]
+    if hparams["submission_list"] is not None:
+        if not run_opts["test_only"]:
+            raise ValueError(
+                "submission_list has no labels to train with; train first, "
+                "then give it with --test_only=True"
+            )
+        splits.append("submission")
+    label_encoder, datasets = load_data(prepare_data, hparams, splits)
+    datasets["test"] = datasets.pop("submission", datasets["test"])
+    hparams["groups"] = read_groups(hparams["annotation_folder"])
+    run_experiment(EpicBrain, hparams, run_opts, label_encoder, datasets)

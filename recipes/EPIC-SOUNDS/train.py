@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Trains Play It Back on EPIC-SOUNDS (https://arxiv.org/abs/2210.11328).
+
+> python train.py hparams/backbone.yaml --data_folder=/path/to/EPIC
+> python train.py hparams/pib.yaml --data_folder=/path/to/EPIC \
+      --pretrained_backbone=results/EPIC-SOUNDS/backbone/1234/inference/model.ckpt
+
+Without --data_folder it trains a small model on a miniature data set of its
+own. See the README beside this file.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+from epic_sounds_prepare import prepare_epic_sounds
+from miniature import write_miniature
+
+from speechbrain_pib.core import PlayItBackBrain
+from speechbrain_pib.dataio.epic import read_segments
+from speechbrain_pib.experiment import (
+    load_data,
+    run_experiment,
+    start_experiment,
+)
+from speechbrain_pib.utils.metrics import (
+    mean_class_accuracy,
+    summarize_classification,
+)
+from speechbrain_pib.utils.submissions import write_challenge_files
+
+
+class EpicSoundsBrain(PlayItBackBrain):
+    """Sounds of one class each, some classes much rarer than others."""
+
+    def summarize(self, scores, targets, ids):
+        """As for all recipes, and mean class accuracy; none without labels."""
+        if not targets.any():
+            return {}
+        metrics = summarize_classification(scores, targets)
+        return {**metrics, "mCA": mean_class_accuracy(scores, targets)}
+
+    def write_results(self):
+        """As for all recipes, and the scores in the form of the challenge."""
+        ids, name = self.scores.ids, "validation"
+        if self.hparams.submission_list is None:
+            super().write_results()
+        else:
+            segments = read_segments(self.hparams.submission_list)
+            ids, name = [segment["ID"] for segment in segments], "submission"
+        write_challenge_files(
+            self.hparams.output_folder,
+            name,
+            "audio_based_interaction_recognition",
+            self.scores.ids,
+            {"interaction": self.scores.scores["fused"]},
+            ids,
+            self.hparams.supervision,
+        )
+
+
+def prepare_data(hparams):
+    """Writes the manifests, and the miniature where it is asked for."""
+    if hparams["miniature_clips"] is not None:
+        write_miniature(
+            hparams["data_folder"], n_train=hparams["miniature_clips"]
+        )
+    prepare_epic_sounds(
+        hparams["audio"],
+        hparams["output_folder"],
+        train_list=hparams["train_list"],
+        test_list=hparams["test_list"],
+        submission_list=hparams["submission_list"],
+        video_info=hparams["video_info"],
+        hdf5_sample_rate=hparams["hdf5_sample_rate"],
+        valid_fraction=hparams["valid_fraction"],
+        check_audio=hparams["check_audio"],
+    )
+
+
+if __name__ == "__main__":
+    hparams, run_opts = start_experiment(
+        __file__, miniature="hparams/miniature.yaml"
+    )
+    splits = ["train", "valid", "test"]
+    if hparams["submission_list"] is not None:
+        if not run_opts["test_only"]:
+            raise ValueError(
+                "submission_list has no labels to train with; train first, "
+                "then give it with --test_only=True"
+            )
+        splits.append("submission")
+    label_encoder, datasets = load_data(prepare_data, hparams, splits)
+    datasets["test"] = datasets.pop("submission", datasets["test"])
+    run_experiment(EpicSoundsBrain, hparams, run_opts, label_encoder, datasets)

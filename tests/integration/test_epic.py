@@ -1,0 +1,63 @@
+"""Tests of the EPIC recipes' files for the challenges, as a user gets them.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import csv
+import json
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+
+from speechbrain_pib.utils.submissions import check_submission
+
+SMALL = ["--miniature_clips=120", "--valid_fraction=0.3"]
+LISTS = "miniature_120/{}-annotations/{}_test_timestamps.csv"
+
+
+def check_pickle(output, tasks):
+    """Asserts that the published pickle holds the scores of the test."""
+    content = pickle.loads((output / "validation.pkl").read_bytes())
+    scores = np.load(output / "scores.npz")
+    ids = content.get("narration_id", content.get("annotation_id"))
+    assert ids.tolist() == scores["ids"].tolist()
+    written = np.hstack([content[f"{task}_output"] for task in tasks])
+    np.testing.assert_allclose(np.exp(written), scores["fused"], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "recipe, path, tasks",
+    [
+        (
+            "EPIC-KITCHENS-100",
+            LISTS.format("epic-kitchens-100", "EPIC_100"),
+            {"verb": 6, "noun": 5},
+        ),
+        (
+            "EPIC-SOUNDS",
+            LISTS.format("epic-sounds", "EPIC_Sounds_recognition"),
+            {"interaction": 6},
+        ),
+    ],
+)
+def test_scores_and_a_list_without_labels_become_files(
+    run_recipe, tmp_path, recipe, path, tasks
+):
+    run = ("hparams/backbone.yaml", *SMALL, "--number_of_epochs=1")
+    output = run_recipe(recipe, *run)
+    results = (output / "results.json").read_bytes()
+    check_pickle(output, tasks)
+    hidden = tmp_path / path
+    run_recipe(recipe, *run, "--test_only", f"--submission_list={hidden}")
+    with open(hidden, newline="") as file:
+        rows = list(csv.DictReader(file))
+    ids = [row.get("narration_id") or row["annotation_id"] for row in rows]
+    with zipfile.ZipFile(output / "submission.zip") as file:
+        submission = json.loads(file.read("test.json"))
+    check_submission(submission, ids, tasks)
+    # The test of before stays.
+    assert (output / "results.json").read_bytes() == results
+    assert (output / "validation.zip").exists()
