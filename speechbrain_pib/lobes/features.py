@@ -9,8 +9,11 @@ Authors
 """
 
 import torch
-from speechbrain.utils.autocast import fwd_default_precision
 from torchaudio.functional import melscale_fbanks
+
+# Blocks of bands in which the mel filters are applied: more of them do less
+# arithmetic, and call more kernels.
+BLOCKS = 8
 
 
 class MultiHopFbank(torch.nn.Module):
@@ -90,6 +93,7 @@ class MultiHopFbank(torch.nn.Module):
         window = torch.hann_window(win_length)
         self.register_buffer("filters", filters, persistent=False)
         self.register_buffer("window", window, persistent=False)
+        self.blocks = list(_nonzero_blocks(filters, BLOCKS))
 
     @property
     def n_samples(self):
@@ -116,7 +120,6 @@ class MultiHopFbank(torch.nn.Module):
         )
         return frames * self.hop_length / refinement
 
-    @fwd_default_precision(cast_inputs=torch.float32)
     def forward(self, wavs, centres=None):
         """Computes the log-mel frames at the given positions.
 
@@ -135,9 +138,11 @@ class MultiHopFbank(torch.nn.Module):
         """
         if centres is None:
             centres = self.uniform_centres()
-        frames = self._frames(wavs, centres.expand(wavs.shape[0], -1))
-        spectrum = torch.fft.rfft(frames * self.window, n=self.n_fft)
-        return torch.log(spectrum.abs() @ self.filters + self.log_offset)
+        centres = centres.expand(wavs.shape[0], -1)
+        with torch.autocast(wavs.device.type, enabled=False):
+            frames = self._frames(wavs.float(), centres.float())
+            spectrum = torch.fft.rfft(frames.mul_(self.window), n=self.n_fft)
+            return self._mel(spectrum).add_(self.log_offset).log_()
 
     def _frames(self, wavs, centres):
         """Cuts [batch, frames, win_length] samples around the centres."""
@@ -145,6 +150,34 @@ class MultiHopFbank(torch.nn.Module):
         padded = torch.nn.functional.pad(wavs, (self.win_length,) * 2)
         starts = torch.floor(centres + 0.5).long() - left + self.win_length
         starts = starts.clamp(0, padded.shape[1] - self.win_length)
-        offsets = torch.arange(self.win_length, device=wavs.device)
-        samples = (starts.unsqueeze(-1) + offsets).flatten(1)
-        return padded.gather(1, samples).unflatten(1, (-1, self.win_length))
+        clips = torch.arange(len(wavs), device=wavs.device).unsqueeze(1)
+        windows = padded.flatten().unfold(0, self.win_length, 1)
+        return windows[starts + clips * padded.shape[1]]
+
+    def _mel(self, spectrum):
+        """Mel magnitudes [batch, frames, n_mels] of a complex spectrum."""
+        # Much faster than abs. The root has no derivative at zero.
+        real, imaginary = spectrum.real, spectrum.imag
+        power = real.square().addcmul_(imaginary, imaginary)
+        magnitude = power.clamp_(min=1e-30).sqrt_()
+        return torch.cat(
+            [
+                magnitude[..., bins] @ self.filters[bins, bands]
+                for bins, bands in self.blocks
+            ],
+            dim=-1,
+        )
+
+
+def _nonzero_blocks(filters, number):
+    """Yields slices of bins and bands that cover all nonzero filters.
+
+    Narrow low bands and wide high ones in one matrix would be mostly zeros.
+    """
+    n_bins, n_bands = filters.shape
+    width = -(-n_bands // number)
+    for first in range(0, n_bands, width):
+        bands = slice(first, first + width)
+        used = filters[:, bands].any(dim=1).int()
+        start, stop = int(used.argmax()), n_bins - int(used.flip(0).argmax())
+        yield slice(start, stop), bands

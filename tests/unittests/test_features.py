@@ -75,6 +75,31 @@ def test_positions_outside_the_clip_hear_silence():
     assert torch.allclose(fbank(torch.ones(1, 2000), far), silence)
 
 
+@pytest.mark.parametrize(
+    "n_fft, n_mels", [(2048, 128), (512, 13), (320, 128), (400, 3)]
+)
+def test_mel_blocks_leave_no_filter_out(n_fft, n_mels):
+    """Also with fewer bands than blocks, and with bands without a bin."""
+    fbank = MultiHopFbank(200, 10, n_fft=n_fft, n_mels=n_mels)
+    spectrum = torch.randn(2, 10, n_fft // 2 + 1, dtype=torch.complex64)
+    whole = spectrum.abs() @ fbank.filters
+    assert torch.allclose(fbank._mel(spectrum), whole, atol=1e-4)
+
+
+def test_gradients_reach_the_waveform_and_are_finite_in_silence():
+    fbank = MultiHopFbank(200, 10, n_fft=400)
+    wavs = torch.randn(1, 2000, requires_grad=True)
+    frames = fbank._frames(wavs, fbank.uniform_centres()[None]) * fbank.window
+    magnitude = torch.fft.rfft(frames, n=400).abs()
+    plain = torch.log(magnitude @ fbank.filters + 1e-6)
+    (expected,) = torch.autograd.grad(plain.sum(), wavs)
+    (computed,) = torch.autograd.grad(fbank(wavs).sum(), wavs)
+    assert torch.allclose(computed, expected, rtol=1e-3, atol=1e-2)
+    silence = torch.zeros(1, 2000, requires_grad=True)
+    fbank(silence).sum().backward()
+    assert silence.grad.isfinite().all()
+
+
 def test_autocast_leaves_the_front_end_in_float32(device):
     fbank = MultiHopFbank(200, 10).to(device)
     wavs = torch.randn(1, 2000, device=device)

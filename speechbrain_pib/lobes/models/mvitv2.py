@@ -3,7 +3,8 @@
 
 Computes what the published encoder does (no class token, no relative
 positions, residual pooling, channels that grow inside the attention), with
-fused attention, and with the pooling of all heads in one convolution.
+fused attention, and with the pooling of all heads of queries, keys and values
+in one convolution where their strides agree.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -12,7 +13,11 @@ Authors
 import math
 
 import torch
-from torch.nn.functional import conv2d, scaled_dot_product_attention
+from torch.nn.functional import (
+    conv2d,
+    linear,
+    scaled_dot_product_attention,
+)
 
 from speechbrain_pib.nnet.drop_path import DropPath
 
@@ -86,31 +91,57 @@ class PooledAttention(torch.nn.Module):
         grid : torch.Tensor
             Features [batch, time / stride, frequency / stride, output_size].
         """
-        query, key, value = self.qkv(grid).chunk(3, dim=-1)
-        query = self._pool(query, self.pool_q, self.norm_q)
-        key = self._pool(key, self.pool_k, self.norm_k).flatten(2, 3)
-        value = self._pool(value, self.pool_v, self.norm_v).flatten(2, 3)
-        size = query.shape[2:4]
-        query = query.flatten(2, 3)
+        if self.pool_q.stride == self.pool_k.stride:
+            (query, key, value), size = self._pool(grid, "qkv")
+        else:
+            (query,), size = self._pool(grid, "q")
+            (key, value), _ = self._pool(grid, "kv")
         attended = scaled_dot_product_attention(query, key, value) + query
         attended = attended.transpose(1, 2).flatten(2)
         return self.proj(attended).unflatten(1, size)
 
-    def _pool(self, x, pool, norm):
-        """Depthwise convolution with one kernel for all heads.
+    def _pool(self, grid, names):
+        """Projects and pools some of queries, keys and values in one call.
 
-        [batch, time, frequency, heads * head_size] becomes
-        [batch, heads, time / stride, frequency / stride, head_size].
+        Arguments
+        ---------
+        grid : torch.Tensor
+            Features [batch, time, frequency, input_size].
+        names : str
+            "qkv", "q" or "kv".
+
+        Returns
+        -------
+        pooled : list
+            For each name [batch, heads, tokens, head_size].
+        size : torch.Size
+            Time and frequency of the tokens.
         """
+        pools = [getattr(self, f"pool_{name}") for name in names]
+        norms = [getattr(self, f"norm_{name}") for name in names]
+        # One kernel for all heads.
+        kernel = torch.stack([pool.weight for pool in pools]).unsqueeze(1)
+        kernel = kernel.expand(-1, self.num_heads, -1, -1, -1, -1).flatten(0, 2)
+        # To a convolution, the permuted view is in channels-last layout.
         pooled = conv2d(
-            x.permute(0, 3, 1, 2),
-            pool.weight.repeat(self.num_heads, 1, 1, 1),
-            stride=pool.stride,
-            padding=pool.padding,
-            groups=x.shape[-1],
+            self._project(grid, names).permute(0, 3, 1, 2),
+            kernel,
+            stride=pools[0].stride,
+            padding=pools[0].padding,
+            groups=len(kernel),
         )
-        pooled = pooled.permute(0, 2, 3, 1).unflatten(-1, (self.num_heads, -1))
-        return norm(pooled).permute(0, 3, 1, 2, 4)
+        parts = pooled.flatten(2).unflatten(1, (len(names), self.num_heads, -1))
+        pairs = zip(norms, parts.transpose(3, 4).unbind(1))
+        return [norm(part) for norm, part in pairs], pooled.shape[2:]
+
+    def _project(self, grid, names):
+        """The rows of the projection that belong to some of q, k and v."""
+        if names == "qkv":
+            return self.qkv(grid)
+        width = self.proj.in_features
+        first = "qkv".index(names) * width
+        rows = slice(first, first + len(names) * width)
+        return linear(grid, self.qkv.weight[rows], self.qkv.bias[rows])
 
 
 class MultiscaleBlock(torch.nn.Module):
@@ -309,7 +340,7 @@ class MViTv2(torch.nn.Module):
             Normalised features [batch, time, frequency, output_size].
         """
         grid = self.patch_embed(log_mel.unsqueeze(1)).permute(0, 2, 3, 1)
-        return self.norm(self.blocks(grid))
+        return self.norm(self.blocks(grid.contiguous()))
 
     def forward_head(self, pooled):
         """Classifies pooled features.

@@ -8,6 +8,7 @@ Authors
 from typing import NamedTuple
 
 import torch
+from torch.utils.checkpoint import checkpoint
 
 from speechbrain_pib.lobes.models.replay import (
     frame_positions,
@@ -124,6 +125,9 @@ class PlayItBack(torch.nn.Module):
     freeze_backbone : bool
         Keep the backbone, its head included, as it is and in evaluation mode
         (stage 2 of the published training).
+    checkpoint_activations : bool
+        Keep only the results of each pass and of the decoder for the backward
+        pass, and compute the rest again there: less memory, more time.
 
     Example
     -------
@@ -154,6 +158,7 @@ class PlayItBack(torch.nn.Module):
         replays=0,
         augment=None,
         freeze_backbone=False,
+        checkpoint_activations=False,
     ):
         super().__init__()
         self._check_parts(backbone, selector, decoder, replays)
@@ -164,6 +169,7 @@ class PlayItBack(torch.nn.Module):
         self.replays = replays
         self.augment = augment
         self.freeze_backbone = freeze_backbone
+        self.checkpoint_activations = checkpoint_activations
         self.backbone.requires_grad_(not freeze_backbone)
 
     @staticmethod
@@ -264,7 +270,7 @@ class PlayItBack(torch.nn.Module):
         log_mel = self.fbank(wavs, centres)
         if drawn is not None:
             log_mel = self.augment(log_mel, positions, drawn)
-        grid = self.backbone.forward_features(log_mel)
+        grid = self._call(self.backbone.forward_features, log_mel)
         steps = self.backbone.token_positions(positions.shape[1])
         listened = {
             "grids": grid,
@@ -276,6 +282,12 @@ class PlayItBack(torch.nn.Module):
             selected = self._select(listened, positions, density, length)
             listened.update(selected)
         return listened
+
+    def _call(self, part, *inputs):
+        """Calls a part, in the backward pass once more if that saves memory."""
+        if self.checkpoint_activations and torch.is_grad_enabled():
+            return checkpoint(part, *inputs, use_reentrant=False)
+        return part(*inputs)
 
     def _select(self, listened, positions, density, length):
         """Foreground and background: attention, mask and logits."""
@@ -310,8 +322,8 @@ class PlayItBack(torch.nn.Module):
             logits = pass_logits.squeeze(1)
             embeddings = pooled.squeeze(1)
         else:
-            logits, pass_logits, embeddings = self.decoder(
-                passes["grids"], self._relative_times(times)
+            logits, pass_logits, embeddings = self._call(
+                self.decoder, passes["grids"], self._relative_times(times)
             )
         return PlayItBackOutput(
             logits=logits,
