@@ -57,7 +57,7 @@ class PlayItBackBrain(ClassificationBrain):
         """
         # While it is on the host; asking the device would wait for it.
         self.readable = batch.readable.data.flatten().tolist()
-        batch = batch.to(self.device)
+        batch = batch.to(self.device, non_blocking=True)
         wavs, lengths, targets = self._flatten_views(batch)
         masks = None
         if self._replays_a_control():
@@ -70,7 +70,28 @@ class PlayItBackBrain(ClassificationBrain):
             wavs, targets = self.modules.mixing(wavs, targets)
             # Rolling and mixing move the padding, which is silence anyway.
             lengths = None
-        return self.modules.model(wavs, lengths, masks), targets
+        return self._listen(wavs, lengths, masks, stage), targets
+
+    def _listen(self, wavs, lengths, masks, stage):
+        """Calls the model; in evaluation always with as many clips, so that a
+        compiled one is not compiled again for the last batch."""
+        count = len(wavs)
+        self.largest = max(self.largest, count)
+        if stage == sb.Stage.TRAIN or count == self.largest:
+            return self.modules.model(wavs, lengths, masks)
+        silence = self.largest - count
+        wavs, lengths, masks = (
+            values
+            if values is None
+            else torch.cat(
+                [values, values.new_zeros(silence, *values.shape[1:])]
+            )
+            for values in (wavs, lengths, masks)
+        )
+        output = self.modules.model(wavs, lengths, masks)
+        return type(output)(
+            *(v[:count] if isinstance(v, torch.Tensor) else v for v in output)
+        )
 
     def _replays_a_control(self):
         """Whether the replays follow a control."""
@@ -147,7 +168,10 @@ class PlayItBackBrain(ClassificationBrain):
         shares = output.masks.float().mean(dim=2)
         table = torch.cat([torch.stack(overlaps, dim=1), shares], dim=1)
         self.overlaps.append(
-            batch.id, torch.ones_like(table), {"overlap": table}
+            batch.id,
+            torch.ones_like(table),
+            {"overlap": table},
+            self.readable,
         )
 
     def _control_logits(self, output, batch, stage):
@@ -159,7 +183,7 @@ class PlayItBackBrain(ClassificationBrain):
             if control == "event" and not hasattr(batch, "event"):
                 continue
             masks = self._select(control, batch, stage, widths, output.log_mel)
-            heard = self.modules.model(wavs, lengths, masks)
+            heard = self._listen(wavs, lengths, masks, stage)
             logits[f"fused_{control}"] = heard.logits
         return logits
 
@@ -194,6 +218,7 @@ class PlayItBackBrain(ClassificationBrain):
         """Prepares the statistics of a stage."""
         super().on_stage_start(stage, epoch)
         self.overlaps, self.pictures = ClipScores(), {}
+        self.largest = 0
 
     def describe_test(self):
         """What was replayed, and how well it fits the true events."""
@@ -229,10 +254,11 @@ class PlayItBackBrain(ClassificationBrain):
         print(text)
 
     def _keep_pictures(self, output, batch):
-        """Keeps the first clips of the test for drawing."""
+        """Keeps the first clips of the test that can be read for drawing."""
         views = batch.wavs.data.shape[1]
         for index, clip in enumerate(batch.id):
-            if len(self.pictures) < self.hparams.pictures:
+            wanted = len(self.pictures) < self.hparams.pictures
+            if wanted and self.readable[index]:
                 event = None
                 if hasattr(batch, "event"):
                     event = tuple(batch.event.data[index].tolist())

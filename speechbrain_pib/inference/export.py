@@ -13,7 +13,7 @@ import yaml
 from hyperpyyaml import resolve_references
 
 INTERFACE = {"speechbrain_interface": "PlayItBackClassifier"}
-TRAINING_ONLY = ("augment", "freeze_backbone")
+TRAINING_ONLY = ("augment", "freeze_backbone", "checkpoint_activations")
 
 HYPERPARAMS = """\
 # Inference with Play It Back; read by PlayItBackClassifier.from_hparams.
@@ -181,10 +181,11 @@ def export_inference(
      'model.ckpt']
     """
     folder = os.path.abspath(folder)
-    _check_replaceable(folder)
-    settings = _inference_settings(hparams_file, overrides)
+    settings = cut_out_model(
+        hparams_file, overrides, ("sample_rate", "test_views")
+    )
     card = MODEL_CARD.format(
-        header=_card_header(dataset, metrics, license_id),
+        header=card_header(dataset, metrics, license_id),
         title=title,
         dataset=dataset,
         num_classes=len(label_encoder),
@@ -197,21 +198,61 @@ def export_inference(
         "hyperparams.yaml": HYPERPARAMS.format(
             multi_label=multi_label,
             tasks="null" if tasks is None else list(tasks),
-            **settings,
+            sample_rate=settings["sample_rate"],
+            views=settings["test_views"],
+            model=settings["model"],
         ),
-        "config.json": json.dumps(INTERFACE) + "\n",
         "README.md": card,
     }
+    write_inference_folder(
+        folder, INTERFACE, texts, {"model": model}, label_encoder
+    )
+
+
+def write_inference_folder(folder, interface, texts, modules, label_encoder):
+    """Writes a folder that appears when it is complete.
+
+    Arguments
+    ---------
+    folder : str
+        Where to write. A folder written here before is replaced.
+    interface : dict
+        What config.json holds: the class that loads the folder.
+    texts : dict
+        Name to text of further files.
+    modules : dict
+        Name to torch.nn.Module, whose weights become `<name>.ckpt`.
+    label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
+        Class index to label.
+
+    Raises
+    ------
+    FileExistsError
+        If the folder holds something that was not written here.
+
+    Example
+    -------
+    >>> from speechbrain.dataio.encoder import CategoricalEncoder
+    >>> folder = str(getfixture("tmpdir") / "inference")
+    >>> modules = {"model": torch.nn.Linear(1, 1)}
+    >>> write_inference_folder(folder, {}, {}, modules, CategoricalEncoder())
+    >>> sorted(os.listdir(folder))
+    ['config.json', 'label_encoder.ckpt', 'model.ckpt']
+    """
+    folder = os.path.abspath(folder)
+    _check_replaceable(folder, interface)
     temporary = f"{folder}.{os.getpid()}.tmp"
     os.makedirs(temporary)
     try:
+        texts = {**texts, "config.json": json.dumps(interface) + "\n"}
         for name, text in texts.items():
             with open(
                 os.path.join(temporary, name), "w", encoding="utf-8"
             ) as file:
                 file.write(text)
-        state = {k: v.cpu() for k, v in model.state_dict().items()}
-        torch.save(state, os.path.join(temporary, "model.ckpt"))
+        for name, module in modules.items():
+            state = {k: v.cpu() for k, v in module.state_dict().items()}
+            torch.save(state, os.path.join(temporary, f"{name}.ckpt"))
         # Pretrainer looks for "<name>.ckpt", whatever is in it; this is text.
         label_encoder.save(os.path.join(temporary, "label_encoder.ckpt"))
         _replace_folder(temporary, folder)
@@ -219,17 +260,46 @@ def export_inference(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _inference_settings(hparams_file, overrides):
-    """What hyperparams.yaml takes from the YAML file of the training.
+def cut_out_model(hparams_file, overrides, keys):
+    """Takes from the YAML file of a training what inference needs.
 
     The document is composed but not constructed, and its references are
     resolved, so the model is cut out with no other key.
+
+    Arguments
+    ---------
+    hparams_file : str
+        The YAML file.
+    overrides : str or dict
+        Its overrides, as `speechbrain.parse_arguments` returns them.
+    keys : tuple of str
+        Keys of plain values.
+
+    Returns
+    -------
+    settings : dict
+        "model", as YAML, and the values of the keys, as text.
+
+    Raises
+    ------
+    ValueError
+        If a key is missing.
+
+    Example
+    -------
+    >>> path = getfixture("tmpdir") / "train.yaml"
+    >>> text = "size: 2\\nmodel: !new:torch.nn.ReLU\\n    inplace: True\\n"
+    >>> path.write_text(text, encoding="utf-8")
+    >>> settings = cut_out_model(path, {}, ("size",))
+    >>> print(settings["size"], settings["model"])
+    2 model: !new:torch.nn.ReLU
+        inplace: true
     """
     with open(hparams_file, encoding="utf-8") as file:
         resolved = resolve_references(file, overrides)
     document = yaml.compose(resolved, Loader=yaml.SafeLoader)
     entries = {key.value: (key, value) for key, value in document.value}
-    missing = {"model", "sample_rate", "test_views"} - set(entries)
+    missing = {"model", *keys} - set(entries)
     if missing:
         raise ValueError(
             f"{hparams_file} cannot be exported without the keys "
@@ -244,31 +314,52 @@ def _inference_settings(hparams_file, overrides):
     document.value = [(key, model)]
     return {
         "model": yaml.serialize(document, Dumper=yaml.SafeDumper, indent=4),
-        "sample_rate": entries["sample_rate"][1].value,
-        "views": entries["test_views"][1].value,
+        **{name: entries[name][1].value for name in keys},
     }
 
 
-def _card_header(dataset, metrics, license_id):
-    """The YAML block that the Hugging Face hub reads."""
+def card_header(dataset, metrics, license_id, task="audio-classification"):
+    """Writes the block of a model card that the Hugging Face hub reads.
+
+    Arguments
+    ---------
+    dataset : str
+        Name of the data.
+    metrics : dict
+        Name to value, as measured.
+    license_id : str
+        License of the weights, an identifier of the hub.
+    task : str
+        What the model does, an identifier of the hub.
+
+    Returns
+    -------
+    header : str
+        YAML.
+
+    Example
+    -------
+    >>> card_header("Pets", {"top1": 0.9}, "apache-2.0").splitlines()[0]
+    'license: apache-2.0'
+    """
     header = {
         "license": license_id,
         "library_name": "speechbrain",
-        "pipeline_tag": "audio-classification",
-        "tags": ["speechbrain", "audio-classification", "Sound"],
+        "pipeline_tag": task,
+        "tags": ["speechbrain", task, "Sound"],
         "datasets": [dataset],
         "metrics": list(metrics),
     }
     return yaml.safe_dump(header, sort_keys=False)
 
 
-def _check_replaceable(folder):
+def _check_replaceable(folder, interface):
     """Raises if the folder holds something else than an earlier export."""
     if not os.path.exists(folder) or not os.listdir(folder):
         return
     try:
         with open(os.path.join(folder, "config.json")) as file:
-            ours = json.load(file) == INTERFACE
+            ours = json.load(file) == interface
     except (OSError, ValueError):
         ours = False
     if not ours:

@@ -179,3 +179,65 @@ def test_the_average_of_the_weights_is_evaluated_and_saved(brain):
     brain.on_stage_start(sb.Stage.TEST)
     assert torch.allclose(model.decoder.classifier.weight, expected)
     assert checkpoint.path.exists()
+
+
+def test_an_average_may_begin_in_the_middle_of_a_training(brain):
+    """Checkpoints of a training without it are whole, and evaluated as they
+    are."""
+    model = brain.hparams.model
+    brain.init_optimizers()
+    average = brain.checkpointer.recoverables.pop("average")
+    checkpoint = brain.checkpointer.save_checkpoint(meta={"top1": 0.1})
+    trained = model.decoder.classifier.weight.detach().clone()
+    torch.nn.init.zeros_(model.decoder.classifier.weight)
+    brain.checkpointer.recoverables["average"] = average
+    brain.on_evaluate_start(max_key="top1")
+    assert checkpoint.path.exists()
+    brain.on_stage_start(sb.Stage.TEST)
+    assert torch.equal(model.decoder.classifier.weight, trained)
+
+
+def test_what_cannot_be_read_has_no_picture_and_no_overlap(brain):
+    brain.hparams.pictures = 2
+    brain.hparams.controls = []
+    brain.readable = [False, True]
+    brain.on_stage_start(sb.Stage.TEST)
+    model = brain.hparams.model.eval()
+    tensors = {
+        "wavs": torch.randn(2, 1, 2000),
+        "lengths": torch.ones(2, 1),
+        "target": torch.eye(3)[:2],
+        "event": torch.tensor([[0.0, 0.1]] * 2),
+    }
+    batch = SimpleNamespace(
+        id=["lost", "here"],
+        **{
+            name: SimpleNamespace(data=tensor.to(brain.device))
+            for name, tensor in tensors.items()
+        },
+    )
+    with torch.no_grad():
+        output = model(batch.wavs.data[:, 0])
+    brain._keep_scores(output, batch, sb.Stage.TEST)
+    assert list(brain.pictures) == ["here"]
+    assert brain.overlaps.gather().ids == ["here"]
+    assert brain.scores.gather().ids == ["here"]
+
+
+def test_a_smaller_last_batch_is_heard_as_if_it_were_full(brain):
+    brain.modules.eval()
+    brain.on_stage_start(sb.Stage.TEST)
+    sizes = []
+    brain.modules.model.register_forward_pre_hook(
+        lambda _, arguments: sizes.append(len(arguments[0]))
+    )
+    samples = brain.hparams.model.fbank.n_samples
+    wavs = torch.randn(5, samples, device=brain.device)
+    lengths = torch.tensor([1.0, 0.5, 1.0, 0.8, 1.0], device=brain.device)
+    with torch.no_grad():
+        whole = brain._listen(wavs, lengths, None, sb.Stage.TEST)
+        part = brain._listen(wavs[:2], lengths[:2], None, sb.Stage.TEST)
+    assert sizes == [5, 5]
+    assert part.logits.shape[0] == 2 and part.hop_length == whole.hop_length
+    assert torch.allclose(part.logits, whole.logits[:2], atol=1e-5)
+    assert torch.equal(part.masks, whole.masks[:2])
