@@ -16,7 +16,7 @@ setup(
     name="speechbrain-pib",
     # Read as text: importing the package here would need torch to build it.
     version=(ROOT / "speechbrain_pib" / "version.txt").read_text().strip(),
-    description="Play It Back audio classification for SpeechBrain",
+    description="Play It Back and Listen to Look for SpeechBrain",
     long_description=README.read_text("utf-8") if README.is_file() else "",
     long_description_content_type="text/markdown",
     author="The speechbrain_pib developers",
@@ -43,7 +43,7 @@ setup(
     ],
     extras_require={
         # ruff is bounded: each minor release may format differently.
-        "test": ["pytest", "ruff>=0.17,<0.18", "av"],
+        "test": ["pytest", "pytest-xdist", "ruff>=0.17,<0.18", "av"],
         "video": ["av"],
         "logging": ["tensorboard", "wandb"],
     },

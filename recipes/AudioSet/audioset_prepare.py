@@ -12,6 +12,7 @@ import os
 
 from speechbrain.utils.logger import get_logger
 
+from speechbrain_pib.dataio.audio_files import preference, walk_audio
 from speechbrain_pib.dataio.audioset import (
     parse_clip_name,
     read_class_labels,
@@ -25,10 +26,10 @@ from speechbrain_pib.dataio.manifest import (
     write_manifest,
 )
 from speechbrain_pib.dataio.probe import UnreadableAudioError, check_many
+from speechbrain_pib.dataio.splits import is_held_out
 
 logger = get_logger(__name__)
 
-AUDIO_EXTENSIONS = (".wav", ".flac", ".ogg", ".mp3")
 SPLITS = ("train", "valid", "test")
 # Training lists and the files they are made of.
 TRAIN_LISTS = {
@@ -182,7 +183,8 @@ def read_clips(segments, labels, train_list, subset, valid_fraction):
             if name != "eval":
                 if chosen is not None and video not in chosen:
                     continue
-                split = "valid" if _draw(video) < valid_fraction else "train"
+                held_out = is_held_out(video, valid_fraction)
+                split = "valid" if held_out else "train"
             first, first_split = clips.setdefault(video, (segment, split))
             if first is segment:
                 continue
@@ -205,11 +207,6 @@ def read_clips(segments, labels, train_list, subset, valid_fraction):
     return clips
 
 
-def _draw(video):
-    """A number in [0, 1) that depends on the video alone."""
-    return int(hashlib.sha256(video.encode()).hexdigest()[:8], 16) / 2**32
-
-
 def _warn_of_strangers(chosen, clips, subset):
     """Tells how much of the list of AS-500K is in no list of segments."""
     strangers = len(chosen.difference(clips))
@@ -223,7 +220,7 @@ def _warn_of_strangers(chosen, clips, subset):
 
 
 def find_audio(data_folder):
-    """Finds the clips under a folder; links to folders are followed.
+    """Finds the clips under a folder, see `walk_audio`.
 
     Arguments
     ---------
@@ -237,33 +234,15 @@ def find_audio(data_folder):
     digest : str
         Hash of all paths.
     """
-    audio, visited, digest = {}, set(), hashlib.sha256()
-    for folder, folders, files in os.walk(
-        os.path.abspath(data_folder), followlinks=True
-    ):
-        if os.path.realpath(folder) in visited:
-            folders.clear()
-            continue
-        visited.add(os.path.realpath(folder))
-        folders.sort()
-        for file in sorted(files):
-            stem, extension = os.path.splitext(file)
-            if extension.lower() not in AUDIO_EXTENSIONS:
-                continue
-            clip = parse_clip_name(stem)
-            if clip is not None:
-                path = os.path.join(folder, file)
-                digest.update(f"{path}\n".encode())
-                audio.setdefault(clip[0], []).append(path)
+    audio, digest = {}, hashlib.sha256()
+    for name, path in walk_audio(data_folder):
+        clip = parse_clip_name(name)
+        if clip is not None:
+            digest.update(f"{path}\n".encode())
+            audio.setdefault(clip[0], []).append(path)
     for paths in audio.values():
-        paths.sort(key=_preference)
+        paths.sort(key=preference)
     return audio, digest.hexdigest()
-
-
-def _preference(path):
-    """Sorts files by format first."""
-    extension = os.path.splitext(path)[1].lower()
-    return AUDIO_EXTENSIONS.index(extension), path
 
 
 def _choose_file(segment, paths):

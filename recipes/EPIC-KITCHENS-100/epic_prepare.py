@@ -8,11 +8,12 @@ Authors
 """
 
 import os
+from functools import partial
 
 from speechbrain_pib.dataio.epic import (
-    is_held_out,
     read_class_names,
     read_segments,
+    read_splits,
     read_video_durations,
 )
 from speechbrain_pib.dataio.untrimmed import prepare_segments
@@ -78,27 +79,19 @@ def prepare_epic(
     ...     test_list="EPIC_100_validation.csv",
     ... )  # doctest: +SKIP
     """
-    if not 0 < valid_fraction < 1:
-        raise ValueError(
-            f"valid_fraction must be between 0 and 1, got {valid_fraction}"
-        )
     verbs, nouns, info = (
         os.path.join(annotation_folder, f"EPIC_100_{name}.csv")
         for name in ("verb_classes", "noun_classes", "video_info")
     )
     classes = list_classes(verbs, nouns)
-    splits = {"train": [], "valid": []}
-    for segment in read_labelled(train_list, classes):
-        held_out = is_held_out(segment["video"], valid_fraction)
-        splits["valid" if held_out else "train"].append(segment)
-    splits["test"] = read_labelled(test_list, classes)
-    lists = [train_list, test_list]
-    if submission_list is not None:
-        splits["submission"] = [
-            {**segment, "label": ""}
-            for segment in read_segments(submission_list)
-        ]
-        lists.append(submission_list)
+    splits = read_splits(
+        partial(read_labelled, classes=classes),
+        train_list,
+        test_list,
+        submission_list,
+        valid_fraction,
+    )
+    lists = [train_list, test_list, submission_list, verbs, nouns, info]
     prepare_segments(
         splits,
         [name for task in classes for name in task],
@@ -107,7 +100,7 @@ def prepare_epic(
         sample_rate=hdf5_sample_rate,
         expected=read_video_durations(info),
         check_audio=check_audio,
-        inputs=[verbs, nouns, info, *lists],
+        inputs=[path for path in lists if path is not None],
     )
 
 

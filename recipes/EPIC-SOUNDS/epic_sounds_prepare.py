@@ -7,10 +7,12 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+from functools import partial
+
 from speechbrain_pib.dataio.epic import (
-    is_held_out,
     read_segments,
     read_sound_classes,
+    read_splits,
     read_video_durations,
 )
 from speechbrain_pib.dataio.untrimmed import prepare_segments
@@ -73,26 +75,18 @@ def prepare_epic_sounds(
     ...     test_list="EPIC_Sounds_validation.csv",
     ... )  # doctest: +SKIP
     """
-    if not 0 < valid_fraction < 1:
-        raise ValueError(
-            f"valid_fraction must be between 0 and 1, got {valid_fraction}"
-        )
     classes = read_sound_classes([train_list, test_list])
-    splits = {"train": [], "valid": []}
-    for segment in read_labelled(train_list, classes):
-        held_out = is_held_out(segment["video"], valid_fraction)
-        splits["valid" if held_out else "train"].append(segment)
-    splits["test"] = read_labelled(test_list, classes)
-    lists = [train_list, test_list]
-    if submission_list is not None:
-        splits["submission"] = [
-            {**sound, "label": ""} for sound in read_segments(submission_list)
-        ]
-        lists.append(submission_list)
+    splits = read_splits(
+        partial(read_labelled, classes=classes),
+        train_list,
+        test_list,
+        submission_list,
+        valid_fraction,
+    )
     expected = None
     if video_info is not None:
         expected = read_video_durations(video_info)
-        lists.append(video_info)
+    lists = [train_list, test_list, submission_list, video_info]
     prepare_segments(
         splits,
         classes,
@@ -101,7 +95,7 @@ def prepare_epic_sounds(
         sample_rate=hdf5_sample_rate,
         expected=expected,
         check_audio=check_audio,
-        inputs=lists,
+        inputs=[path for path in lists if path is not None],
     )
 
 

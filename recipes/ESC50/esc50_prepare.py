@@ -17,6 +17,7 @@ from tqdm.contrib import tqdm
 from speechbrain_pib.dataio.manifest import (
     is_prepared,
     mark_prepared,
+    open_annotations,
     report_coverage,
     write_manifest,
 )
@@ -143,7 +144,7 @@ def read_meta(path):
             "(audio/ and meta/esc50.csv), or use --download True"
         )
     clips = []
-    with open(path, newline="", encoding="utf-8-sig") as file:
+    with open_annotations(path) as file:
         reader = csv.DictReader(file)
         for row in reader:
             try:

@@ -14,18 +14,20 @@ import re
 
 from speechbrain.utils.logger import get_logger
 
+from speechbrain_pib.dataio.audio_files import preference, walk_audio
 from speechbrain_pib.dataio.manifest import (
     is_prepared,
     mark_prepared,
+    open_annotations,
     read_class_list,
     report_coverage,
     write_manifest,
 )
 from speechbrain_pib.dataio.probe import UnreadableAudioError, check_many
+from speechbrain_pib.dataio.splits import is_held_out
 
 logger = get_logger(__name__)
 
-AUDIO_EXTENSIONS = (".wav", ".flac", ".ogg", ".mp3")
 CLIP_NAME = re.compile(r"([\w-]{11})_(\d{6})")
 SPLITS = ("train", "valid", "test")
 
@@ -148,7 +150,7 @@ def read_annotations(paths, classes, valid_fraction):
     for path in paths:
         if not os.path.isfile(path):
             raise ValueError(f"annotations: there is no file {path}")
-        with open(path, newline="", encoding="utf-8-sig") as file:
+        with open_annotations(path) as file:
             reader = csv.reader(file)
             for row in filter(None, reader):
                 place = f"{path}, line {reader.line_num}"
@@ -210,9 +212,9 @@ def _split_of_list(path):
 
 def _in_validation(clip, valid_fraction):
     """Whether a training clip's video is one of those for validation."""
-    video = clip["ID"][:11]
-    draw = int(hashlib.sha256(video.encode()).hexdigest()[:8], 16) / 2**32
-    return clip["split"] == "train" and draw < valid_fraction
+    return clip["split"] == "train" and is_held_out(
+        clip["ID"][:11], valid_fraction
+    )
 
 
 def read_events(path):
@@ -236,7 +238,7 @@ def read_events(path):
     {'a': (0.5, 0.9)}
     """
     events = {}
-    with open(path, newline="", encoding="utf-8") as file:
+    with open_annotations(path) as file:
         reader = csv.DictReader(file)
         for row in reader:
             try:
@@ -251,7 +253,7 @@ def read_events(path):
 
 
 def find_audio(data_folder):
-    """Finds the clips under a folder; links to folders are followed.
+    """Finds the clips under a folder, see `walk_audio`.
 
     Arguments
     ---------
@@ -261,30 +263,14 @@ def find_audio(data_folder):
     Returns
     -------
     audio : dict
-        Clip name -> absolute path, sorted. Of several files of one clip the
-        first in the order of `AUDIO_EXTENSIONS` is taken.
+        Clip name -> absolute path, sorted; see `preference` for which of
+        several files of one clip is taken.
     """
-    audio, visited = {}, set()
-    for folder, folders, files in os.walk(
-        os.path.abspath(data_folder), followlinks=True
-    ):
-        if os.path.realpath(folder) in visited:
-            folders.clear()
-            continue
-        visited.add(os.path.realpath(folder))
-        for file in files:
-            stem, extension = os.path.splitext(file)
-            if extension.lower() in AUDIO_EXTENSIONS:
-                if CLIP_NAME.fullmatch(stem):
-                    path = os.path.join(folder, file)
-                    audio.setdefault(stem, []).append(path)
-    return {stem: min(audio[stem], key=_preference) for stem in sorted(audio)}
-
-
-def _preference(path):
-    """Sorts files by format first."""
-    extension = os.path.splitext(path)[1].lower()
-    return AUDIO_EXTENSIONS.index(extension), path
+    audio = {}
+    for name, path in walk_audio(data_folder):
+        if CLIP_NAME.fullmatch(name):
+            audio.setdefault(name, []).append(path)
+    return {name: min(audio[name], key=preference) for name in sorted(audio)}
 
 
 def match_clips(clips, audio, splits, events=None, *, check_audio=False):

@@ -12,6 +12,7 @@ from collections import namedtuple
 
 from speechbrain.utils.logger import get_logger
 
+from speechbrain_pib.dataio.manifest import open_annotations
 from speechbrain_pib.dataio.pickles import read_pickled_table
 
 logger = get_logger(__name__)
@@ -53,7 +54,7 @@ def read_class_labels(path):
     {'/m/09x0r': 'Speech'}
     """
     labels = {}
-    with open(path, newline="", encoding="utf-8-sig") as file:
+    with open_annotations(path) as file:
         for row in csv.DictReader(file):
             if row.get("index") != str(len(labels)) or row["mid"] in labels:
                 raise ValueError(
@@ -121,7 +122,7 @@ def read_segments(path, labels):
 def _read_csv_rows(path):
     """Place, video, start and machine ids of each line."""
     declared, count = None, 0
-    with open(path, newline="", encoding="utf-8-sig") as file:
+    with open_annotations(path) as file:
         reader = csv.reader(file, skipinitialspace=True)
         for row in reader:
             if not row or (not count and row[0].startswith(("#", "YTID"))):
@@ -192,7 +193,7 @@ def read_videos(path):
     if str(path).endswith(".pkl"):
         return {video for _, video, _, _ in _read_pickled_rows(path)}
     videos = set()
-    with open(path, encoding="utf-8-sig") as file:
+    with open_annotations(path) as file:
         for number, line in enumerate(file, start=1):
             name = line.split(",")[0].strip()
             if not name or name.startswith(("#", "YTID")):

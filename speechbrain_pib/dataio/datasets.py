@@ -126,7 +126,7 @@ def clip_dataset(
         ["wavs", "lengths", "readable"],
     )
     dataset.add_dynamic_item(
-        partial(_encode_labels, label_encoder), "label", "target"
+        partial(encode_labels, label_encoder), "label", "target"
     )
     if (
         "event_start" in dataset.columns
@@ -157,8 +157,29 @@ def _read_clip(crop_seconds, sample_rate, views, wav, duration, *segment):
         return silence, torch.ones(len(silence)), torch.tensor([False])
 
 
-def _encode_labels(label_encoder, label):
-    """A multi-hot vector of the labels that are joined by "|"."""
+def encode_labels(label_encoder, label):
+    """Makes a target of labels.
+
+    Arguments
+    ---------
+    label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
+        Index of each label.
+    label : str
+        One or several, joined by "|"; an empty one gives zeros.
+
+    Returns
+    -------
+    target : torch.Tensor
+        Multi-hot [classes].
+
+    Example
+    -------
+    >>> label_encoder = CategoricalEncoder()
+    >>> label_encoder.update_from_iterable(["cat", "dog", "owl"])
+    >>> label_encoder.expect_len(3)
+    >>> encode_labels(label_encoder, "cat|owl")
+    tensor([1., 0., 1.])
+    """
     target = torch.zeros(len(label_encoder))
     if label:
         target[label_encoder.encode_sequence(label.split("|"))] = 1.0

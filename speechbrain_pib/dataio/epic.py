@@ -6,10 +6,11 @@ Authors
 """
 
 import csv
-import hashlib
 import re
 
+from speechbrain_pib.dataio.manifest import open_annotations
 from speechbrain_pib.dataio.pickles import read_pickled_table
+from speechbrain_pib.dataio.splits import is_held_out
 
 TIMESTAMP = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:\.\d*)?)")
 SOUNDS_SAMPLE_RATE = 24000  # Hz, of start_sample and stop_sample
@@ -69,7 +70,7 @@ def read_table(path):
     if str(path).endswith(".pkl"):
         table = read_pickled_table(path)
         return [dict(zip(table, row)) for row in zip(*table.values())]
-    with open(path, newline="", encoding="utf-8-sig") as file:
+    with open_annotations(path) as file:
         rows = list(csv.DictReader(file))
     if not rows:
         raise ValueError(f"{path} has no rows")
@@ -126,6 +127,8 @@ def read_segments(path):
                 "stop": _time(row, "stop"),
                 "classes": tuple(int(row[c]) for c in class_columns),
             }
+            if min(segment["classes"], default=0) < 0 or not segment["ID"]:
+                raise ValueError("a class below 0, or no ID")
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"{path}, row {number} after the header: expected {id_column}, "
@@ -278,33 +281,66 @@ def read_video_durations(path):
     {'P01_01': 9.5}
     """
     try:
-        return {
+        durations = {
             row["video_id"]: float(row["duration"]) for row in read_table(path)
         }
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{path}: expected columns video_id and duration in seconds"
+            f"{path}: expected columns video_id and duration in seconds "
+            f"({error})"
         ) from error
+    for video, seconds in durations.items():
+        if not seconds > 0:
+            raise ValueError(f"{path}: {video} lasts {seconds} s")
+    return durations
 
 
-def is_held_out(video, fraction):
-    """Whether a training video is one of those for validation.
+def read_splits(
+    read_labelled, train_list, test_list, submission_list, valid_fraction
+):
+    """Reads the lists of a recipe.
 
     Arguments
     ---------
-    video : str
-        Its id, whose hash decides.
-    fraction : float
-        Share of the videos that are held out.
+    read_labelled : callable
+        Path to segments, see `read_segments`, with "label".
+    train_list : str
+        The official training list.
+    test_list : str
+        The official validation list.
+    submission_list : str
+        A list without classes; None if there is none.
+    valid_fraction : float
+        Share of the training videos that are used for validation instead,
+        see `is_held_out`.
 
     Returns
     -------
-    held_out : bool
+    splits : dict
+        "train", "valid", "test" and, if there is such a list, "submission",
+        each to its segments.
+
+    Raises
+    ------
+    ValueError
+        If nothing or all would be for validation.
 
     Example
     -------
-    >>> is_held_out("P01_01", 0.0), is_held_out("P01_01", 1.0)
-    (False, True)
+    >>> read_splits(
+    ...     read_labelled, "train.csv", "validation.csv", None, 0.05
+    ... )  # doctest: +SKIP
     """
-    digest = hashlib.sha256(video.encode()).hexdigest()
-    return int(digest[:8], 16) / 2**32 < fraction
+    if not 0 < valid_fraction < 1:
+        raise ValueError(
+            f"valid_fraction must be between 0 and 1, got {valid_fraction}"
+        )
+    splits = {"train": [], "valid": []}
+    for segment in read_labelled(train_list):
+        held_out = is_held_out(segment["video"], valid_fraction)
+        splits["valid" if held_out else "train"].append(segment)
+    splits["test"] = read_labelled(test_list)
+    if submission_list is not None:
+        segments = read_segments(submission_list)
+        splits["submission"] = [{**s, "label": ""} for s in segments]
+    return splits

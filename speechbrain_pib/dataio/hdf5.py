@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from tqdm.contrib import tqdm
 
+from speechbrain_pib.dataio.audio_files import walk_audio
 from speechbrain_pib.dataio.locators import UnreadableAudioError, open_audio
 from speechbrain_pib.dataio.segments import audio_normalizer
 
-AUDIO_EXTENSIONS = (".wav", ".flac", ".ogg", ".mp3")
 UNFINISHED = "unfinished"  # name of a dataset while it is written
 BLOCK_SECONDS = 60  # resampled at a time
 
@@ -160,18 +160,13 @@ def find_audio(folder):
         If there are none, or two of the same name.
     """
     audio = {}
-    for place, _, names in os.walk(folder):
-        for name in names:
-            stem, extension = os.path.splitext(name)
-            if extension.lower() not in AUDIO_EXTENSIONS:
-                continue
-            path = os.path.join(place, name)
-            if stem in audio:
-                raise ValueError(
-                    f"{path} and {audio[stem]} have the same name; they "
-                    "would be the same dataset"
-                )
-            audio[stem] = path
+    for name, path in walk_audio(folder):
+        if name in audio:
+            raise ValueError(
+                f"{path} and {audio[name]} have the same name; they would be "
+                "the same dataset"
+            )
+        audio[name] = path
     if not audio:
         raise ValueError(f"there is no audio file (wav, ...) under {folder}")
     return dict(sorted(audio.items()))

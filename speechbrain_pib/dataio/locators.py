@@ -233,7 +233,16 @@ class HDF5Audio(_Audio):
             raise UnreadableAudioError(
                 f"{self.locator}: the file says {stored} Hz"
             )
-        return int(given if stored is None else stored)
+        rate = given if stored is None else stored
+        try:
+            hertz = int(rate)
+        except (TypeError, ValueError):
+            hertz = 0
+        if hertz < 1:
+            raise UnreadableAudioError(
+                f"{self.locator}: the sampling rate is {rate}, which is none"
+            )
+        return hertz
 
     def _decode(self, start, stop):
         """Samples [n, channels] as float32."""

@@ -57,6 +57,44 @@ def atomic_writer(path):
             os.remove(temporary)
 
 
+@contextlib.contextmanager
+def open_annotations(path):
+    """Opens a text file that others wrote.
+
+    Arguments
+    ---------
+    path : str
+        UTF-8, with or without a byte order mark.
+
+    Yields
+    ------
+    file : file object
+        Opened for reading, newlines untranslated.
+
+    Raises
+    ------
+    ValueError
+        If what is read is in another encoding.
+
+    Example
+    -------
+    >>> path = getfixture("tmpdir") / "classes.csv"
+    >>> path.write_binary(b"caf\\xe9,0")
+    >>> with open_annotations(path) as file:  # doctest: +ELLIPSIS
+    ...     file.read()
+    Traceback (most recent call last):
+        ...
+    ValueError: ...classes.csv is not UTF-8 text; save it as UTF-8 (...
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            yield file
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is not UTF-8 text; save it as UTF-8 ({error})"
+        ) from error
+
+
 def _write_table(path, columns, rows):
     """Writes a CSV file with a header."""
     with atomic_writer(path) as file:
@@ -163,7 +201,7 @@ def read_class_list(path):
     >>> read_class_list(path)
     ['cat', 'dog']
     """
-    with open(path, encoding="utf-8") as file:
+    with open_annotations(path) as file:
         classes = [line.strip() for line in file.read().splitlines()]
     if not classes:
         raise ValueError(f"{path} holds no class names")
@@ -249,9 +287,7 @@ def report_coverage(found, missing, classes, save_folder):
             "expected": len(ids) + len(lost_ids),
             "found": len(ids),
             "classes_without_clips": [c for c in classes if not here[c]],
-            "id_sha256": hashlib.sha256(
-                "\n".join(sorted(ids)).encode()
-            ).hexdigest(),
+            "id_sha256": hash_ids(ids),
         }
     _write_table(
         os.path.join(save_folder, "missing.csv"),

@@ -13,7 +13,10 @@ Authors
 """
 
 import argparse
+import contextlib
 import csv
+import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -31,7 +34,7 @@ from speechbrain_pib.dataio.manifest import (
 from speechbrain_pib.dataio.shards import SHARDS, ShardWriter, read_indices
 from speechbrain_pib.dataio.table import ManifestTable
 
-SPLITS = ("train", "valid", "test")
+SPLITS = ("train", "valid", "test", "submission")
 
 
 def pack_manifests(
@@ -53,8 +56,8 @@ def pack_manifests(
     Arguments
     ---------
     manifest_folder : str
-        Holds `train.csv`, `valid.csv` or `test.csv`, `classes.txt` and
-        `missing.csv`, as the recipes write them.
+        Holds `train.csv`, `valid.csv`, `test.csv` or `submission.csv`,
+        `classes.txt` and `missing.csv`, as the recipes write them.
     packed_folder : str
         Where the result goes.
     container : str
@@ -74,7 +77,8 @@ def pack_manifests(
     Raises
     ------
     ValueError
-        If there are no manifests, or nothing of one can be read.
+        If there are no manifests, nothing of one can be read, or another
+        process packs into the folder.
 
     Example
     -------
@@ -93,30 +97,44 @@ def pack_manifests(
         )
     classes = read_class_list(os.path.join(manifest_folder, "classes.txt"))
     missing = _read_missing(os.path.join(manifest_folder, "missing.csv"))
-    os.makedirs(packed_folder, exist_ok=True)
     convert = partial(
         _convert, sample_rate=sample_rate, encode=SHARDS[container].encode
     )
     packed = {}  # locator -> packed locator and duration, or an error
-    for split, table in tables.items():
-        writer = ShardWriter(
-            os.path.join(packed_folder, split),
-            SHARDS[container],
-            sample_rate,
-            1e6 * shard_megabytes,
-        )
-        _pack_table(table, packed, writer, convert, processes)
-        missing += _unpacked_rows(table, packed, split)
-    coverage = report_coverage(
-        {split: _packed_rows(table, packed) for split, table in tables.items()},
-        missing,
-        classes,
-        packed_folder,
-    )
-    for split, table in tables.items():
-        path = os.path.join(packed_folder, f"{split}.csv")
-        write_manifest(path, _packed_rows(table, packed))
+    with _locked(packed_folder):
+        for split, table in tables.items():
+            writer = ShardWriter(
+                os.path.join(packed_folder, split),
+                SHARDS[container],
+                sample_rate,
+                1e6 * shard_megabytes,
+            )
+            _pack_table(table, packed, writer, convert, processes)
+            missing += _unpacked_rows(table, packed, split)
+        rows = {s: _packed_rows(table, packed) for s, table in tables.items()}
+        coverage = report_coverage(rows, missing, classes, packed_folder)
+        for split, table in tables.items():
+            path = os.path.join(packed_folder, f"{split}.csv")
+            write_manifest(path, _packed_rows(table, packed))
     return coverage
+
+
+@contextlib.contextmanager
+def _locked(folder):
+    """Makes a folder that one process at a time writes into."""
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "lock"), "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(
+                f"another process packs into {folder}; wait for its end"
+            ) from error
+        except OSError as error:
+            # There are file systems without locks.
+            if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
+                raise
+        yield
 
 
 def _pack_table(table, packed, writer, convert, processes):

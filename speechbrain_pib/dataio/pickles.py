@@ -9,7 +9,9 @@ Authors
 """
 
 import math
+import os
 import pickle
+import pickletools
 import re
 
 import numpy as np
@@ -81,6 +83,8 @@ class _Array(_Inert):
     def rows(self):
         """The rows of an array of two axes."""
         (rows, columns), fortran, data = self.parts()
+        if rows > len(data):
+            raise ValueError("a table without values")
         if fortran:
             return [data[row::rows] for row in range(rows)]
         return [data[r * columns : (r + 1) * columns] for r in range(rows)]
@@ -226,6 +230,7 @@ def read_pickled_table(path):
     """
     try:
         with open(path, "rb") as file:
+            _check_places(file)
             return _columns(_Unpickler(file).load())
     except OSError:
         raise
@@ -240,6 +245,16 @@ def read_pickled_table(path):
             f"{path} is not a pickled pandas table that can be read here "
             f"({type(error).__name__}: {error}); convert it to CSV"
         ) from error
+
+
+def _check_places(file):
+    """Raises if a value is to be kept at a place beyond the file's length; the
+    unpickler would make room for all places before it."""
+    size = os.fstat(file.fileno()).st_size
+    for opcode, place, _ in pickletools.genops(file):
+        if opcode.name.endswith("PUT") and place > size:
+            raise ValueError(f"{size} bytes do not hold {place} values")
+    file.seek(0)
 
 
 def _columns(frame):
@@ -259,15 +274,18 @@ def _columns(frame):
     rows = len(columns[0])
     table = {str(index.name() or "index"): index.values(rows)}
     table.update((str(n), columns[place]) for place, n in enumerate(names))
-    return {name: [_plain(v) for v in table[name]] for name in table}
+    known = {}
+    return {name: [_plain(v, known) for v in table[name]] for name in table}
 
 
-def _plain(value):
-    """A cell without stand-ins."""
-    if isinstance(value, _Array):
-        value = value.values()
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+def _plain(value, known):
+    """A cell without stand-ins; a list that several cells share is made once,
+    lest a small file grows without bounds."""
+    if isinstance(value, (_Array, list, tuple)):
+        if id(value) not in known:
+            items = value.values() if isinstance(value, _Array) else value
+            known[id(value)] = [_plain(item, known) for item in items]
+        return known[id(value)]
     if isinstance(value, _Scalar):
         return value.value()
     if value is None or isinstance(value, (bool, int, float, str, bytes)):

@@ -119,7 +119,10 @@ class ManifestTable:
     def _convert(self, column, value):
         """A value of a column, from its text."""
         if column in NUMBERS:
-            return float(value)
+            try:
+                return float(value)
+            except ValueError as error:
+                raise ValueError(f"{self.path}, {column}: {error}") from None
         if column == "wav":
             return os.path.join(self.folder, value)
         return value

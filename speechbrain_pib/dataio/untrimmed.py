@@ -14,6 +14,7 @@ from statistics import median
 import h5py
 from speechbrain.utils.logger import get_logger
 
+from speechbrain_pib.dataio.audio_files import preference, walk_audio
 from speechbrain_pib.dataio.locators import UnreadableAudioError, open_audio
 from speechbrain_pib.dataio.manifest import (
     atomic_writer,
@@ -26,7 +27,6 @@ from speechbrain_pib.dataio.probe import check_many
 
 logger = get_logger(__name__)
 
-AUDIO_EXTENSIONS = (".flac", ".wav", ".ogg", ".mp3")
 HDF5_EXTENSIONS = (".hdf5", ".h5")
 COMMON_RATES = (8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000)  # Hz
 RATE_TOLERANCE = 0.02  # of a duration
@@ -48,8 +48,9 @@ def find_recordings(audio, sample_rate=None):
     Returns
     -------
     recordings : dict
-        Name to locator, sorted; see `speechbrain_pib.dataio.locators`. Of
-        several files of one name the flac is taken, then the wav.
+        Name to locator, sorted; see `speechbrain_pib.dataio.locators`, and
+        `speechbrain_pib.dataio.audio_files.preference` for which of several
+        files of one name is taken.
 
     Raises
     ------
@@ -103,21 +104,11 @@ def _find_in_hdf5(path, sample_rate):
 
 
 def _find_in_folder(folder):
-    """Paths of all audio files; links to folders are followed."""
+    """Paths of all audio files."""
     recordings = {}
-    for place, _, files in os.walk(folder, followlinks=True):
-        for file in files:
-            name, extension = os.path.splitext(file)
-            if extension.lower() in AUDIO_EXTENSIONS:
-                path = os.path.join(place, file)
-                recordings.setdefault(name, []).append(path)
-    return {name: min(found, key=_rank) for name, found in recordings.items()}
-
-
-def _rank(path):
-    """Sorts files by format first."""
-    extension = os.path.splitext(path)[1].lower()
-    return AUDIO_EXTENSIONS.index(extension), path
+    for name, path in walk_audio(folder):
+        recordings.setdefault(name, []).append(path)
+    return {n: min(found, key=preference) for n, found in recordings.items()}
 
 
 def fitting_rate(sample_rate, seconds, expected):
@@ -343,6 +334,13 @@ def prepare_segments(
         return
     wanted = {s["video"] for part in splits.values() for s in part}
     recordings = {n: r for n, r in recordings.items() if n in wanted}
+    if sample_rate is not None and expected is None:
+        logger.warning(
+            "Nothing tells whether %d Hz is the rate of %s; with the durations "
+            "of the videos (video_info) it would be checked",
+            sample_rate,
+            audio,
+        )
     checks = check_many(list(recordings.values()), decode=check_audio)
     durations = check_durations(
         recordings, dict(zip(recordings, checks)), expected or {}

@@ -44,13 +44,16 @@ class MovingAverage(AveragedModel):
 
     @torch.no_grad()
     def exchange(self, model):
-        """Exchanges the weights of the average and of the model, in place.
+        """Exchanges the weights of the average and of the model, in place;
+        not before the first update.
 
         Arguments
         ---------
         model : torch.nn.Module
             The model that was averaged.
         """
+        if self.n_averaged == 0:
+            return
         for average, own in zip(self.module.parameters(), model.parameters()):
             kept = own.clone()
             own.copy_(average)

@@ -21,17 +21,22 @@ METRICS = {
     "mAP": "mAP",
     "AUC": "AUC",
     "d_prime": "d-prime",
+    "interpolated_mAP": "mAP (ActivityNet)",
 }
 UNTABLED = ("classes_with_positives",)
+MOST_COLUMNS = 8  # of metrics; more of them are rows
 
 
-def results_table(results):
-    """Results as a table in Markdown.
+def results_table(results, title="replayed"):
+    """Results as a table in Markdown, with a column for each metric, or a row
+    for each if there are more than 8.
 
     Arguments
     ---------
     results : dict
         What was replayed, to a dictionary of metrics; all have the same.
+    title : str
+        What the keys of the results are.
 
     Returns
     -------
@@ -46,9 +51,11 @@ def results_table(results):
     """
     metrics = [m for m in next(iter(results.values())) if m not in UNTABLED]
     titles = [METRICS.get(m, m.replace("_", " ")) for m in metrics]
-    lines = [["replayed", *titles]]
+    lines = [[title, *titles]]
     for name, row in results.items():
         lines.append([name, *(f"{row[metric]:.4f}" for metric in metrics)])
+    if len(metrics) > MOST_COLUMNS:
+        lines = list(zip(*lines))
     widths = [max(len(cell) for cell in column) for column in zip(*lines)]
     rows = [
         "| "
@@ -152,30 +159,12 @@ def write_results(folder, results, scores, class_names, pictures):
     ['confusion_matrix.png', 'per_class.csv', 'replays', 'results.json',
      'results.md', 'scores.npz']
     """
-    scores.save(os.path.join(folder, "scores.npz"), class_names)
-    with atomic_writer(os.path.join(folder, "results.json")) as file:
-        json.dump(results, file, indent=2)
-        file.write("\n")
     rows = {
         describe_scores(name, results["replays"]): row
         for name, row in results["scores"].items()
     }
     text = f"{results_table(rows)}\n\n{_remarks(results)}"
-    with atomic_writer(os.path.join(folder, "results.md")) as file:
-        file.write(text)
-    write_per_class(
-        os.path.join(folder, "per_class.csv"),
-        scores.scores["fused"],
-        scores.targets,
-        class_names,
-    )
-    if (scores.targets.sum(axis=1) == 1).all():
-        plot_confusion_matrix(
-            scores.targets.argmax(axis=1),
-            scores.scores["fused"].argmax(axis=1),
-            class_names,
-            os.path.join(folder, "confusion_matrix.png"),
-        )
+    write_tables(folder, results, text, scores, class_names, "fused")
     os.makedirs(os.path.join(folder, "replays"), exist_ok=True)
     for clip, picture in pictures.items():
         plot_replays(
@@ -184,6 +173,56 @@ def write_results(folder, results, scores, class_names, pictures):
             title=f"{clip}: {_verdict(scores, clip, class_names)}",
         )
     return text
+
+
+def write_tables(folder, results, text, scores, class_names, output):
+    """Writes results.json, results.md, scores.npz, per_class.csv and a
+    confusion matrix (of clips with one label each).
+
+    Arguments
+    ---------
+    folder : str
+        Where they go.
+    results : dict
+        All numbers of the test.
+    text : str
+        What results.md holds.
+    scores : speechbrain_pib.utils.metrics.ClipScores
+        Gathered scores.
+    class_names : list
+        Class names in the order of the indices.
+    output : str
+        Name of the scores that are told by class.
+
+    Example
+    -------
+    >>> import torch
+    >>> from speechbrain_pib.utils.metrics import ClipScores
+    >>> scores = ClipScores()
+    >>> scores.append(["a", "b"], torch.eye(2), {"fused": torch.eye(2)})
+    >>> folder = str(getfixture("tmpdir"))
+    >>> names = ["cat", "dog"]
+    >>> write_tables(folder, {}, "", scores.gather(), names, "fused")
+    >>> sorted(os.listdir(folder))
+    ['confusion_matrix.png', 'per_class.csv', 'results.json', 'results.md',
+     'scores.npz']
+    """
+    scores.save(os.path.join(folder, "scores.npz"), class_names)
+    with atomic_writer(os.path.join(folder, "results.json")) as file:
+        json.dump(results, file, indent=2)
+        file.write("\n")
+    with atomic_writer(os.path.join(folder, "results.md")) as file:
+        file.write(text)
+    shown, targets = scores.scores[output], scores.targets
+    path = os.path.join(folder, "per_class.csv")
+    write_per_class(path, shown, targets, class_names)
+    if (targets.sum(axis=1) == 1).all():
+        plot_confusion_matrix(
+            targets.argmax(axis=1),
+            shown.argmax(axis=1),
+            class_names,
+            os.path.join(folder, "confusion_matrix.png"),
+        )
 
 
 def _verdict(scores, clip, class_names):

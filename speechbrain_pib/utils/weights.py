@@ -172,6 +172,11 @@ def load_weights(module, state, source, replace=()):
         Prefixes of entries that keep the module's own values when their shape
         differs, such as a head for other classes.
 
+    Returns
+    -------
+    replaced : list of str
+        Entries that kept the module's own values.
+
     Raises
     ------
     ValueError
@@ -187,13 +192,15 @@ def load_weights(module, state, source, replace=()):
     ValueError: a.ckpt does not fit Linear: missing bias
     """
     own = module.state_dict()
-    state = dict(state)
-    for name in own:
-        if name.startswith(tuple(replace)) and (
-            name not in state or state[name].shape != own[name].shape
-        ):
-            logger.warning(f"{name} of {source} is replaced by a new one")
-            state[name] = own[name]
+    replaced = [
+        name
+        for name in own
+        if name.startswith(tuple(replace))
+        and (name not in state or state[name].shape != own[name].shape)
+    ]
+    for name in replaced:
+        logger.warning(f"{name} of {source} is replaced by a new one")
+    state = {**state, **{name: own[name] for name in replaced}}
     problems = [f"missing {name}" for name in own if name not in state]
     problems += [f"unknown {name}" for name in state if name not in own]
     problems += [
@@ -207,6 +214,7 @@ def load_weights(module, state, source, replace=()):
             + "; ".join(problems)
         )
     module.load_state_dict(state)
+    return replaced
 
 
 def load_strictly(module, path):
@@ -292,14 +300,21 @@ def load_backbone(backbone, path):
     path : str
         The weight file.
 
+    Returns
+    -------
+    replaced : list of str
+        Entries of the head that are new, hence untrained.
+
     Example
     -------
     >>> from speechbrain_pib.lobes.models.mvitv2 import MViTv2
     >>> path = str(getfixture("tmpdir").join("backbone.ckpt"))
     >>> torch.save(MViTv2(10, "nano").state_dict(), path)
     >>> load_backbone(MViTv2(20, "nano"), path)
+    ['head.weight', 'head.bias']
     """
     state = read_state(path)
     for prefix in ("backbone.", "encoder."):
         state = _below(state, prefix) or state
-    load_weights(backbone, convert_backbone(state), path, replace=("head.",))
+    state = convert_backbone(state)
+    return load_weights(backbone, state, path, replace=("head.",))

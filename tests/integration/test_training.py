@@ -79,7 +79,7 @@ def test_a_killed_training_resumes_to_the_same_weights(run_recipe, tmp_path):
     process = subprocess.Popen(
         command,
         cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "2"},
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

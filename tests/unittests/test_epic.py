@@ -74,6 +74,8 @@ def test_samples_are_taken_rather_than_timestamps(tmp_path):
         ((HEADER, ROW, ROW), "row 2.*P01_11_0 appears twice"),
         ((HEADER, ROW.replace("00:00:01.50", "1.5")), "row 1.*'1.5' is not"),
         ((HEADER + ",verb_class", ROW + ",take"), "row 1.*take"),
+        ((HEADER + ",verb_class", ROW + ",-1"), "row 1.*class below 0"),
+        ((HEADER, ROW.removeprefix("P01_11_0")), "row 1.*or no ID"),
         (("narration_id,video_id", "P01_11_0,P01_11"), "expected narration_id"),
         (("a,b", "1,2"), "expected narration_id"),
         ((HEADER,), "has no rows"),
@@ -82,6 +84,13 @@ def test_samples_are_taken_rather_than_timestamps(tmp_path):
 def test_bad_list_names_file_and_row(tmp_path, lines, message):
     with pytest.raises(ValueError, match=f"EPIC_100_train.csv.*{message}"):
         epic.read_segments(write(tmp_path, *lines))
+
+
+@pytest.mark.parametrize("duration", ["0", "nan", "long", ""])
+def test_videos_last_longer_than_nothing(tmp_path, duration):
+    path = write(tmp_path, "video_id,duration", f"P01_11,{duration}")
+    with pytest.raises(ValueError, match="EPIC_100_train.csv"):
+        epic.read_video_durations(path)
 
 
 def test_class_ids_have_to_count_from_zero(tmp_path):
@@ -99,11 +108,10 @@ def test_contradicting_or_absent_sound_classes_are_errors(tmp_path):
         epic.read_sound_classes([write(tmp_path, *rows, "zap,2")])
 
 
-def test_held_out_videos_are_a_fixed_share():
-    videos = [f"P{n % 37:02d}_{n}" for n in range(2000)]
-    chosen = [v for v in videos if epic.is_held_out(v, 0.2)]
-    assert len(chosen) / 2000 == pytest.approx(0.2, abs=0.03)
-    assert all(epic.is_held_out(video, 0.3) for video in chosen)
+@pytest.mark.parametrize("fraction", [0.0, 1.0])
+def test_validation_cannot_be_nothing_or_all(fraction):
+    with pytest.raises(ValueError, match="valid_fraction"):
+        epic.read_splits(epic.read_segments, "", "", None, fraction)
 
 
 @pytest.fixture

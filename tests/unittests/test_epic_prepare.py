@@ -154,21 +154,6 @@ def test_classes_beyond_the_lists_are_an_error(tmp_path):
         kitchens.read_labelled(str(path), classes)
 
 
-@pytest.mark.parametrize("fraction", [0.0, 1.0])
-def test_validation_cannot_be_nothing_or_all(kitchens_data, fraction):
-    for prepare, arguments in (
-        (kitchens.prepare_epic, ("a", "b", "c")),
-        (sounds.prepare_epic_sounds, ("b", "c")),
-    ):
-        with pytest.raises(ValueError, match="valid_fraction"):
-            prepare(
-                *arguments,
-                train_list="",
-                test_list="",
-                valid_fraction=fraction,
-            )
-
-
 def test_real_labels_are_verb_and_noun(shared):
     folder = shared / "data/annotations/epic_kitchens_100"
     classes = kitchens.list_classes(

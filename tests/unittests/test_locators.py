@@ -138,6 +138,9 @@ def test_a_truncated_wav_in_a_tar_is_found(tmp_path, ramp):
         ("audio.hdf5::a", "no attribute sample_rate.*::a@24000"),
         ("audio.hdf5::rated@16000", "the file says 8000 Hz"),
         ("audio.hdf5::words@16000", "is no audio"),
+        ("audio.hdf5::a@0", "the sampling rate is 0, which is none"),
+        ("audio.hdf5::still", "the sampling rate is -1, which is none"),
+        ("audio.hdf5::odd", "the sampling rate is fast, which is none"),
         ("audio.hdf5::empty", "holds no samples"),
         ("gone.tar::0+10", "gone.tar::0.10: there is no such file"),
         ("text.tar::2+100", "is truncated: .*text.tar has only 4 bytes"),
@@ -154,6 +157,8 @@ def test_what_cannot_be_read_is_named(tmp_path, ramp, name, message):
         rated=(ramp, RATE),
         words=([b"word"], None),
         empty=(ramp[:0], RATE),
+        still=(ramp, -1),
+        odd=(ramp, "fast"),
     )
     with pytest.raises(UnreadableAudioError, match=message):
         probe_audio(str(tmp_path / name))

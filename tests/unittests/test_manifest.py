@@ -12,6 +12,8 @@ import os
 import pytest
 from speechbrain.dataio.dataset import DynamicItemDataset
 
+from speechbrain_pib.dataio.audioset import read_videos
+from speechbrain_pib.dataio.epic import read_class_names
 from speechbrain_pib.dataio.manifest import (
     atomic_writer,
     is_prepared,
@@ -116,6 +118,19 @@ def test_coverage_counts_and_hashes(tmp_path):
         ["e", "cat", "train", "no file, no"],
         ["f", "dog", "train", "cut"],
     ]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_text_in_another_encoding_is_named(tmp_path, encoding):
+    path = tmp_path / "classes.csv"
+    text = "id,key\n0,sauté\n"
+    path.write_text(text, encoding=encoding)
+    for read in (read_class_list, read_class_names, read_videos):
+        with pytest.raises(ValueError, match="classes.csv is not UTF-8"):
+            read(path)
+    path.write_text(text, encoding="utf-8-sig")
+    assert read_class_list(path)[0] == "id,key"
+    assert read_class_names(path) == ["sauté"]
 
 
 def test_a_clip_counts_for_each_of_its_labels(tmp_path):

@@ -223,6 +223,41 @@ def test_a_killed_run_goes_on(manifests, tmp_path):
     assert all(item["readable"] for item in read_items(packed))
 
 
+def test_one_process_at_a_time_packs_into_a_folder(manifests, tmp_path):
+    packed = tmp_path / "packed"
+    code = (
+        "import sys; from speechbrain_pib.dataio.pack import _locked\n"
+        "with _locked(sys.argv[1]): print('locked', flush=True); input()"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(packed)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert other.stdout.readline() == b"locked\n"
+    with pytest.raises(ValueError, match="another process packs into"):
+        pack_manifests(manifests, packed)
+    other.kill()
+    other.communicate()
+    assert pack_manifests(manifests, packed)["train"]["found"] == 8
+
+
+def test_a_list_without_labels_is_packed(manifests, tmp_path):
+    rows = list(ManifestTable(manifests / "test.csv"))
+    write_manifest(
+        manifests / "submission.csv",
+        [{**row, "ID": f"{row['ID']}0", "label": ""} for row in rows],
+    )
+    pack_manifests(manifests, tmp_path / "packed")
+    table = ManifestTable(tmp_path / "packed" / "submission.csv")
+    assert [row["label"] for row in table] == [""] * len(rows)
+    encoder = load_label_encoder(str(manifests / "classes.txt"))
+    dataset = clip_datasets(
+        str(tmp_path / "packed"), ["submission"], HPARAMS, encoder
+    )["submission"]
+    assert all(dataset[index]["readable"] for index in range(len(rows)))
+
+
 def test_a_folder_without_manifests_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="holds no manifest"):
         pack_manifests(tmp_path, tmp_path / "packed")

@@ -146,6 +146,22 @@ def test_records_and_short_data_are_refused():
         short.values()
 
 
+def test_small_files_cannot_ask_for_much_memory(tmp_path):
+    path = tmp_path / "table.pkl"
+    for name in (b"r\xff\xff\xff\x00", b"p16777215\n"):
+        path.write_bytes(b"\x80\x02N" + name + b".")
+        with pytest.raises(ValueError, match="do not hold 16777215 values"):
+            read_pickled_table(str(path))
+    with pytest.raises(ValueError, match="without values"):
+        array(np.zeros((1000, 0), "O")).rows()
+    shared = ["noun"]
+    for _ in range(10):
+        shared = [shared, shared]
+    plain = pickles._plain([shared, (shared, 1)], {})
+    assert plain == [shared, [shared, 1]]
+    assert plain[0] is plain[1][0] and plain[0][0] is plain[0][1]
+
+
 def read_csv(path):
     """Columns of a CSV file."""
     with open(path, newline="", encoding="utf-8") as file:

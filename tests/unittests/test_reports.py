@@ -6,7 +6,11 @@ import numpy as np
 import torch
 
 from speechbrain_pib.utils.metrics import ClipScores
-from speechbrain_pib.utils.reports import write_per_class, write_results
+from speechbrain_pib.utils.reports import (
+    results_table,
+    write_per_class,
+    write_results,
+)
 
 
 def test_table_has_a_line_for_each_output_and_scores_come_back(tmp_path):
@@ -40,6 +44,29 @@ def test_table_has_a_line_for_each_output_and_scores_come_back(tmp_path):
     with np.load(tmp_path / "scores.npz") as file:
         assert file["ids"].tolist() == ["a", "b", "c"]
         assert file["fused"].argmax(1).tolist() == [1, 0, 2]
+
+
+def read_table(text):
+    """Cells of a table in Markdown."""
+    lines = [line.split("|")[1:-1] for line in text.splitlines()]
+    return [[cell.strip() for cell in line] for line in lines]
+
+
+def test_many_metrics_are_rows():
+    few = {f"metric_{n}": n / 10 for n in range(8)}
+    header, _, first, second = read_table(
+        results_table({"a": few, "b": few}, title="clips")
+    )
+    assert header == ["clips", *(f"metric {n}" for n in range(8))]
+    assert first == ["a", *(f"{n / 10:.4f}" for n in range(8))]
+    assert second[0] == "b"
+    many = {**few, "last": 0.9}
+    header, _, first, *_, last = read_table(
+        results_table({"a": many, "b": {**many, "last": 1.0}}, title="clips")
+    )
+    assert header == ["clips", "a", "b"]
+    assert first == ["metric 0", "0.0000", "0.0000"]
+    assert last == ["last", "0.9000", "1.0000"]
 
 
 def test_classes_without_clips_have_blank_metrics(tmp_path):

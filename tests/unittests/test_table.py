@@ -75,6 +75,7 @@ def test_locators_are_relative_to_the_manifest(tmp_path):
         ("name,label\na,dog\n", "no column ID"),
         ("ID,label\na,dog\nb,big,cat\n", "line 3: expected the columns"),
         ("ID,label\na,dog\n\n", "line 3: expected the columns"),
+        ("ID,duration\na,long\n", "duration: .* to float: 'long'"),
     ],
 )
 def test_a_bad_manifest_is_named(tmp_path, text, message):

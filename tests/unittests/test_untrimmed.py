@@ -66,14 +66,14 @@ def test_stored_rate_is_used(hdf5):
     assert found["P02_01"].endswith("@4000")
 
 
-def test_folder_is_searched_and_flac_preferred(tmp_path):
+def test_folder_is_searched_and_wav_preferred(tmp_path):
     (tmp_path / "P01").mkdir()
     for name in ("P01/P01_01.wav", "P01/P01_01.flac", "P02_01.wav"):
         soundfile.write(tmp_path / name, noise(1), RATE)
     (tmp_path / "notes.txt").write_text("no audio")
     found = untrimmed.find_recordings(str(tmp_path))
     assert found == {
-        "P01_01": str(tmp_path / "P01/P01_01.flac"),
+        "P01_01": str(tmp_path / "P01/P01_01.wav"),
         "P02_01": str(tmp_path / "P02_01.wav"),
     }
 
@@ -196,6 +196,13 @@ def test_wrong_rate_stops_the_preparation(hdf5, tmp_path):
     expected = {"P01_01": 2.0, "P02_01": 3.0}
     with pytest.raises(ValueError, match="16000 Hz would fit"):
         prepare(hdf5, tmp_path / "save", expected=expected)
+
+
+def test_a_rate_that_nothing_checks_is_warned_of(hdf5, tmp_path, caplog):
+    prepare(hdf5, tmp_path / "checked", expected={"P01_01": 4.0})
+    assert "Nothing tells" not in caplog.text
+    prepare(hdf5, tmp_path / "save")
+    assert f"whether {RATE} Hz is the rate of {hdf5}" in caplog.text
 
 
 def test_split_that_cannot_be_heard_says_why(hdf5, tmp_path):

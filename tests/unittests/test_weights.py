@@ -2,10 +2,12 @@
 
 import json
 import pickle
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from speechbrain_pib.experiment import _start_backbone
 from speechbrain_pib.lobes.features import MultiHopFbank
 from speechbrain_pib.lobes.models.latent_decoder import LatentDecoder
 from speechbrain_pib.lobes.models.mvitv2 import MViTv2
@@ -124,3 +126,19 @@ def test_a_hostile_file_is_data_not_code(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="absent.ckpt"):
         read_state(str(tmp_path / "absent.ckpt"))
+
+
+def test_a_head_for_other_classes_cannot_stay_frozen(tmp_path):
+    path = str(tmp_path / "backbone.ckpt")
+    torch.save(MViTv2(5, "nano").state_dict(), path)
+
+    def start(num_classes, freeze):
+        model = SimpleNamespace(
+            backbone=MViTv2(num_classes, "nano"), freeze_backbone=freeze
+        )
+        _start_backbone({"model": model, "pretrained_backbone": path})
+
+    start(5, freeze=True)
+    start(7, freeze=False)
+    with pytest.raises(ValueError, match="other classes: train a backbone"):
+        start(7, freeze=True)
