@@ -20,7 +20,7 @@ from speechbrain_pib.utils.arguments import parse_recipe_arguments
 from speechbrain_pib.utils.weights import load_backbone
 
 
-def start_experiment(script, miniature=None):
+def start_experiment(script, miniature=None, arguments=None):
     """Reads the command line and makes the output folder.
 
     Arguments
@@ -29,6 +29,8 @@ def start_experiment(script, miniature=None):
         The recipe's train.py.
     miniature : str
         Overrides for a run without data (default: data_folder is needed).
+    arguments : list
+        The command line without the script (default: sys.argv[1:]).
 
     Returns
     -------
@@ -42,9 +44,10 @@ def start_experiment(script, miniature=None):
     >>> hparams, run_opts = start_experiment("train.py")  # doctest: +SKIP
     """
     hparams_file, run_opts, overrides = parse_recipe_arguments(
-        script, miniature
+        script, miniature, arguments
     )
-    ddp_init_group(run_opts)
+    if not torch.distributed.is_initialized():
+        ddp_init_group(run_opts)
     with open(hparams_file) as file:
         hparams = load_hyperpyyaml(file, overrides)
     sb.create_experiment_directory(
@@ -55,7 +58,7 @@ def start_experiment(script, miniature=None):
     return hparams, run_opts
 
 
-def load_data(prepare, hparams, splits):
+def load_data(prepare, hparams, splits, make_datasets=clip_datasets):
     """Gets the data sets of a recipe from raw files, or from a packed folder.
 
     Arguments
@@ -65,10 +68,12 @@ def load_data(prepare, hparams, splits):
         folder; writes the manifests, classes.txt and coverage.json into the
         output folder.
     hparams : dict
-        "packed_folder" (see speechbrain_pib.dataio.pack), "output_folder" and
-        what clip_datasets needs; gets "coverage".
+        "packed_folder" (see speechbrain_pib.dataio.pack) where there can be
+        one, "output_folder" and what make_datasets needs; gets "coverage".
     splits : list
-        As for clip_datasets.
+        As for make_datasets.
+    make_datasets : callable
+        Such as clip_datasets, or one for videos with the same arguments.
 
     Returns
     -------
@@ -81,14 +86,15 @@ def load_data(prepare, hparams, splits):
     -------
     >>> load_data(prepare, hparams, ("train", "test"))  # doctest: +SKIP
     """
-    folder = hparams["packed_folder"]
+    folder = hparams.get("packed_folder")
     if folder is None:
         folder = hparams["output_folder"]
         run_on_main(prepare, args=[hparams])
     with open(os.path.join(folder, "coverage.json"), encoding="utf-8") as file:
         hparams["coverage"] = json.load(file)
     label_encoder = load_label_encoder(os.path.join(folder, "classes.txt"))
-    return label_encoder, clip_datasets(folder, splits, hparams, label_encoder)
+    datasets = make_datasets(folder, splits, hparams, label_encoder)
+    return label_encoder, datasets
 
 
 def run_experiment(brain_class, hparams, run_opts, label_encoder, datasets):
@@ -189,7 +195,12 @@ def _start_backbone(hparams):
     """Loads pretrained weights, without which nothing may be frozen."""
     model, pretrained = hparams["model"], hparams["pretrained_backbone"]
     if pretrained is not None:
-        load_backbone(model.backbone, pretrained)
+        if load_backbone(model.backbone, pretrained) and model.freeze_backbone:
+            raise ValueError(
+                f"the backbone is frozen and the head of {pretrained} is for "
+                "other classes: train a backbone on this data set first "
+                "(backbone.yaml), or give --freeze_backbone=False"
+            )
     elif model.freeze_backbone:
         raise ValueError(
             "the backbone is frozen and nobody trained it: give "

@@ -50,7 +50,10 @@ class ClassificationBrain(sb.Brain):
                 self.hparams.model, self.hparams.ema_decay
             )
             if self.checkpointer is not None:
-                self.checkpointer.add_recoverable("average", self.average)
+                # Not in the checkpoints of a training without it.
+                self.checkpointer.add_recoverable(
+                    "average", self.average, optional_load=True
+                )
 
     def fit(self, epoch_counter, train_set, valid_set=None, **kwargs):
         """As Brain.fit; without a validation set the last epoch is kept."""
@@ -102,9 +105,7 @@ class ClassificationBrain(sb.Brain):
 
     def init_optimizers(self):
         """One optimizer, and its schedule per step."""
-        self.optimizer = self.opt_class(
-            parameter_groups(self.hparams.model, self.hparams.layer_decay)
-        )
+        self.optimizer = self.opt_class(self.make_parameter_groups())
         self.optimizers_dict = {"opt_class": self.optimizer}
         self.scheduler = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer,
@@ -113,6 +114,16 @@ class ClassificationBrain(sb.Brain):
         if self.checkpointer is not None:
             self.checkpointer.add_recoverable("optimizer", self.optimizer)
             self.checkpointer.add_recoverable("scheduler", self.scheduler)
+
+    def make_parameter_groups(self):
+        """Groups of parameters; the last one learns at the full rate.
+
+        Returns
+        -------
+        groups : list
+            As `parameter_groups` returns them.
+        """
+        return parameter_groups(self.hparams.model, self.hparams.layer_decay)
 
     def optimizers_step(self):
         """Clips the gradients of all groups together (Brain: of the first)."""

@@ -50,6 +50,8 @@ class Encoder:
         A ClipTeacher (default: none).
     device : str
         Where to compute.
+    image_size : int
+        Side in pixels of the images that it takes.
 
     Example
     -------
@@ -61,10 +63,13 @@ class Encoder:
     {'image': (2, 512), 'audio': (2, 512)}
     """
 
-    def __init__(self, student, teacher=None, device="cpu"):
+    def __init__(
+        self, student, teacher=None, device="cpu", image_size=IMAGE_SIZE
+    ):
         self.student = student.to(device).eval()
         self.teacher = teacher.to(device).eval() if teacher else None
         self.device = device
+        self.image_size = image_size
 
     @torch.inference_mode()
     def __call__(self, chunk):
@@ -84,7 +89,7 @@ class Encoder:
     def settings(self):
         """What the features depend on, fit for JSON."""
         return {
-            "image_size": IMAGE_SIZE,
+            "image_size": self.image_size,
             "student": _hash_weights(self.student),
             "teacher": _hash_weights(self.teacher) if self.teacher else None,
         }
@@ -225,7 +230,10 @@ def extract_features(
 def _extract(videos, store, encoder, processes):
     """Adds videos to a store; ID to reason of those that cannot be read."""
     steps = VideoSteps(
-        videos, encoder.student.sample_rate, encoder.teacher is not None
+        videos,
+        encoder.student.sample_rate,
+        encoder.teacher is not None,
+        encoder.image_size,
     )
     loader = torch.utils.data.DataLoader(
         steps, batch_size=None, num_workers=min(processes, len(videos))
@@ -302,6 +310,12 @@ def parse_arguments(arguments=None):
         "videos that it does not list are left out",
     )
     parser.add_argument(
+        "--image_size",
+        type=int,
+        default=IMAGE_SIZE,
+        help=f"side of the images in pixels (default: {IMAGE_SIZE})",
+    )
+    parser.add_argument(
         "--processes",
         type=int,
         default=2,
@@ -342,7 +356,7 @@ def main(arguments=None):
     rows, failures = extract_features(
         arguments.video_folder,
         arguments.output,
-        Encoder(student, teacher, arguments.device),
+        Encoder(student, teacher, arguments.device, arguments.image_size),
         annotations=annotations,
         processes=arguments.processes,
     )

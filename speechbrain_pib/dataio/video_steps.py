@@ -48,8 +48,8 @@ def count_steps(duration):
 class VideoSteps(torch.utils.data.IterableDataset):
     """Decoded steps of videos, in chunks; loader workers share the videos.
 
-    Of each video come dicts with "ID", "images" [n, 3, 224, 224] uint8,
-    "wavs" [n, sample_rate] and, if wanted, "clips" [n, 16, 3, 112, 112]
+    Of each video come dicts with "ID", "images" [n, 3, image_size,
+    image_size] uint8, "wavs" [n, sample_rate] and, if wanted, "clips" [n, 16, 3, 112, 112]
     uint8, of up to 32 steps n; then one with "ID" and "duration" in seconds.
     If it cannot be read, the last one has "ID" and "error" instead.
 
@@ -61,6 +61,8 @@ class VideoSteps(torch.utils.data.IterableDataset):
         Rate of the sound in Hz.
     clips : bool
         Whether to read clips.
+    image_size : int
+        Side of the images in pixels.
 
     Example
     -------
@@ -68,11 +70,14 @@ class VideoSteps(torch.utils.data.IterableDataset):
     'no_such_file.mp4 cannot be read as a video (No such file or directory)...'
     """
 
-    def __init__(self, videos, sample_rate=16000, clips=False):
+    def __init__(
+        self, videos, sample_rate=16000, clips=False, image_size=IMAGE_SIZE
+    ):
         super().__init__()
         self.videos = list(videos.items())
         self.sample_rate = sample_rate
         self.clips = clips
+        self.image_size = image_size
 
     def __iter__(self):
         worker = torch.utils.data.get_worker_info()
@@ -89,7 +94,7 @@ class VideoSteps(torch.utils.data.IterableDataset):
     def _chunks(self, path, steps):
         """Dicts of the tensors of some steps each."""
         sources = {
-            "images": iter_frames(path, range(steps), IMAGE_SIZE),
+            "images": iter_frames(path, range(steps), self.image_size),
             "wavs": iter_seconds(path, self.sample_rate, steps),
         }
         if self.clips:

@@ -190,7 +190,7 @@ class PlayItBackClassifier(Pretrained):
         if isinstance(source, FetchSource):
             return super().from_hparams(source, *args, **kwargs)
         source = os.fspath(source)
-        _check_source(source)
+        check_source(source)
         try:
             return super().from_hparams(source, *args, **kwargs)
         except OSError as error:
@@ -438,9 +438,24 @@ class PlayItBackClassifier(Pretrained):
         return out_prob, score, index, ["|".join(row) for row in labels]
 
 
-def _check_source(source):
+def check_source(source):
     """Raises if a folder does not exist, which Pretrained would look for on
-    the Hugging Face hub."""
+    the Hugging Face hub.
+
+    Arguments
+    ---------
+    source : str
+        What `from_hparams` is given.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is no folder, and cannot be the name of a model on the hub.
+
+    Example
+    -------
+    >>> check_source("owner/name")
+    """
     if os.path.isdir(source) or source.startswith(("http://", "https://")):
         return
     owner = source.split("/")[0]

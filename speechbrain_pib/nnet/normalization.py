@@ -9,12 +9,23 @@ Authors
 import torch
 
 
-class MaskedBatchNorm(torch.nn.BatchNorm1d):
+class MaskedBatchNorm(torch.nn.Module):
     """Batch normalisation whose statistics leave out padding.
 
     Where fewer than two elements are valid, a training step uses the running
     statistics and leaves them alone. Statistics are of each process by
-    itself, as those of torch.nn.BatchNorm1d, whose arguments it takes.
+    itself, as those of torch.nn.BatchNorm1d, whose parameters it has. It is
+    no subclass: in distributed training SpeechBrain would replace it by
+    torch.nn.SyncBatchNorm, which knows of no padding.
+
+    Arguments
+    ---------
+    num_features : int
+        Number of features.
+    eps : float
+        Added to the variance.
+    momentum : float
+        Share of a step in the running statistics.
 
     Example
     -------
@@ -25,6 +36,16 @@ class MaskedBatchNorm(torch.nn.BatchNorm1d):
     >>> torch.allclose(norm(inputs, valid).flatten(0, 1), reference, atol=1e-5)
     True
     """
+
+    def __init__(self, num_features, eps=1e-5, momentum=0.1):
+        super().__init__()
+        self.eps = eps
+        self.momentum = momentum
+        self.weight = torch.nn.Parameter(torch.ones(num_features))
+        self.bias = torch.nn.Parameter(torch.zeros(num_features))
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("running_var", torch.ones(num_features))
+        self.register_buffer("num_batches_tracked", torch.tensor(0))
 
     def forward(self, inputs, valid=None):
         """Normalises.

@@ -77,13 +77,13 @@ class SkimmingLoss(torch.nn.Module):
             "last" and "steps".
         """
         steps = output.step_logits.shape[1]
-        of_steps = self._classification(
+        of_steps = self.of_logits(
             output.step_logits.flatten(0, 1),
             targets.repeat_interleave(steps, dim=0),
         ).view(-1, steps)
         counted = output.counted.to(of_steps.dtype)
         losses = {
-            "average": self._classification(output.logits, targets).mean(),
+            "average": self.of_logits(output.logits, targets).mean(),
             "last": of_steps[:, -1].mean(),
             "steps": (of_steps * counted).sum() / counted.sum().clamp(min=1),
         }
@@ -94,8 +94,21 @@ class SkimmingLoss(torch.nn.Module):
         )
         return losses
 
-    def _classification(self, logits, targets):
-        """Loss of each row of logits [rows, num_classes]."""
+    def of_logits(self, logits, targets):
+        """Computes the classification loss of each row.
+
+        Arguments
+        ---------
+        logits : torch.Tensor
+            [rows, num_classes]
+        targets : torch.Tensor
+            As for `forward` [rows, num_classes].
+
+        Returns
+        -------
+        losses : torch.Tensor
+            [rows]
+        """
         logits = logits.float()
         if self.multi_label:
             losses = binary_cross_entropy_with_logits(

@@ -54,6 +54,50 @@ def parameter_groups(model, layer_decay=1.0):
     return [groups[key] for key in sorted(groups)]
 
 
+def part_groups(model, factors):
+    """Groups the parameters by the part of the model that they belong to.
+
+    All of them are decayed, as in the published training of Listen to Look
+    (https://arxiv.org/abs/1912.04487).
+
+    Arguments
+    ---------
+    model : torch.nn.Module
+        The model.
+    factors : dict
+        Name of a part to what its learning rate is to be multiplied with; 0
+        freezes it, other parts have 1.
+
+    Returns
+    -------
+    groups : list
+        Parameter groups with "lr_scale", in ascending order of it.
+
+    Raises
+    ------
+    ValueError
+        If the model has no part of a name.
+
+    Example
+    -------
+    >>> model = torch.nn.ModuleDict(
+    ...     {"body": torch.nn.Linear(1, 1), "head": torch.nn.Linear(1, 1)}
+    ... )
+    >>> groups = part_groups(model, {"head": 0.1})
+    >>> [(len(group["params"]), group["lr_scale"]) for group in groups]
+    [(2, 0.1), (2, 1.0)]
+    """
+    unknown = set(factors) - {name for name, _ in model.named_children()}
+    if unknown:
+        raise ValueError(f"the model has no part {', '.join(sorted(unknown))}")
+    groups = {}
+    for name, parameter in model.named_parameters():
+        scale = float(factors.get(name.split(".")[0], 1.0))
+        group = groups.setdefault(scale, {"params": [], "lr_scale": scale})
+        group["params"].append(parameter)
+    return [groups[scale] for scale in sorted(groups)]
+
+
 def layer_scales(backbone, decay):
     """Factors of the learning rate of a backbone's layers.
 

@@ -145,7 +145,7 @@ def plot_replays(log_mels, times, segments, path, title=None, event=None):
             figure, rows[row : row + 2], times[row : row + 2], segments[row]
         )
     rows[-1].set_xlabel("seconds of the original clip")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_confusion_matrix(targets, predictions, class_names, path):
@@ -195,7 +195,7 @@ def plot_confusion_matrix(targets, predictions, class_names, path):
         _name_classes(axes, class_names)
     if classes <= MAX_NUMBERED_CLASSES:
         _number_cells(axes, shares)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _replay_axes(passes, title):
@@ -345,8 +345,20 @@ def _number_cells(axes, shares):
         )
 
 
-def _save(figure, path):
-    """Writes the picture, whole or not at all."""
+def save_figure(figure, path):
+    """Writes a picture, whole or not at all.
+
+    Arguments
+    ---------
+    figure : matplotlib.figure.Figure
+        What to draw.
+    path : str or Path
+        Picture to write; its suffix chooses the format.
+
+    Example
+    -------
+    >>> save_figure(Figure(), getfixture("tmpdir") / "nothing.png")
+    """
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.part{path.suffix}")
     FigureCanvasAgg(figure).print_figure(

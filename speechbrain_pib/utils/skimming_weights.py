@@ -90,7 +90,7 @@ def load_skimmer(model, path):
 
 
 def load_fusion(model, path):
-    """Loads what skimming starts from: the published fusion and classifier.
+    """Loads what skimming starts from: fusion and classifier of single moments.
 
     The file may hold other parts, such as the networks of images and sound,
     and any prefix before the names; all of fusion and classifier must be in
@@ -101,7 +101,8 @@ def load_fusion(model, path):
     model : speechbrain_pib.lobes.models.skimming.Skimmer
         For images and sound, of the same sizes and classes.
     path : str
-        Such as the published ImageAudioNet_ActivityNet.pth.
+        Such as the published ImageAudioNet_ActivityNet.pth, or the weights of
+        an ImgAud2Vid.
 
     Raises
     ------
@@ -112,17 +113,23 @@ def load_fusion(model, path):
     -------
     >>> load_fusion(model, "ImageAudioNet_ActivityNet.pth")  # doctest: +SKIP
     """
-    state, taken, left = model.state_dict(), {}, []
+    state, taken, left = model.state_dict(), {}, set()
     for name, value in _read_published(path).items():
         last = ".".join(name.split(".")[-2:])
-        (ours,) = convert_skimmer({last: value})
+        ours = (
+            name
+            if name in state
+            else next(iter(convert_skimmer({last: value})))
+        )
         if not ours.startswith(("fusion.", "classifier.")):
-            left.append(name)
+            left.add(name.split(".")[0])
         elif ours in taken:
             raise ValueError(f"{path} holds {last} more than once: {name}")
         else:
             taken[ours] = value
-    logger.info(f"not taken from {path}: {', '.join(left) or 'nothing'}")
+    logger.info(
+        f"not taken from {path}: {', '.join(sorted(left)) or 'nothing'}"
+    )
     kept = {
         name: value
         for name, value in state.items()

@@ -60,3 +60,10 @@ def test_statistics_keep_their_precision_under_autocast():
     expected = MaskedBatchNorm(6)(inputs, valid)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(MaskedBatchNorm(6)(inputs, valid), expected)
+
+
+def test_distributed_training_leaves_it_as_it_is():
+    model = torch.nn.Sequential(MaskedBatchNorm(6), torch.nn.BatchNorm1d(6))
+    converted = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    assert type(converted[0]) is MaskedBatchNorm
+    assert type(converted[1]) is torch.nn.SyncBatchNorm

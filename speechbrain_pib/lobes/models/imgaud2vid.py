@@ -105,6 +105,9 @@ class ImgAud2Vid(torch.nn.Module):
         Number of classes.
     sample_rate : int
         Of the waveforms, in Hz.
+    width : int
+        Channels of the first layers of both networks; there are 8 times as
+        many features. 64 is ResNet-18.
 
     Example
     -------
@@ -115,15 +118,17 @@ class ImgAud2Vid(torch.nn.Module):
     (torch.Size([2, 512]), torch.Size([2, 7]))
     """
 
-    def __init__(self, num_classes, sample_rate=16000):
+    def __init__(self, num_classes, sample_rate=16000, width=64):
         super().__init__()
         self.num_classes = num_classes
         self.sample_rate = sample_rate
-        self.image_net = ResNet18()
+        self.width = width
+        self.image_net = ResNet18(width=width)
         self.log_mel = LogMel(sample_rate)
-        self.audio_net = AudioNet(self.log_mel.n_mels)
-        self.fusion = FusionNet(ResNet18.output_size)
-        self.classifier = torch.nn.Linear(ResNet18.output_size, num_classes)
+        self.audio_net = AudioNet(self.log_mel.n_mels, width)
+        self.output_size = self.image_net.output_size
+        self.fusion = FusionNet(self.output_size)
+        self.classifier = torch.nn.Linear(self.output_size, num_classes)
         for name, values in (("mean", IMAGE_MEAN), ("std", IMAGE_STD)):
             values = torch.tensor(values).view(3, 1, 1)
             self.register_buffer(name, values, persistent=False)
@@ -160,7 +165,7 @@ class ImgAud2Vid(torch.nn.Module):
         Returns
         -------
         features : torch.Tensor
-            [batch, 512]
+            [batch, 8 * width]
         """
         if images.dtype == torch.uint8:
             images = images / 255
@@ -180,7 +185,7 @@ class ImgAud2Vid(torch.nn.Module):
         Returns
         -------
         features : torch.Tensor
-            [batch, 512]
+            [batch, 8 * width]
         """
         features = self.audio_net(self.log_mel(wavs))
         if has_audio is None:
@@ -223,6 +228,35 @@ def load_imagenet(model, path):
     load_weights(model.audio_net, state, path)
 
 
+def start_student(model, path):
+    """Starts a student from another one, or from torchvision's ResNet-18.
+
+    Arguments
+    ---------
+    model : ImgAud2Vid
+        Where the weights go; it keeps its own classifier if the other one is
+        of another number of classes.
+    path : str
+        A state dictionary of an ImgAud2Vid, or torchvision's of ResNet-18.
+
+    Raises
+    ------
+    ValueError
+        Names each entry that is missing, unknown or of another shape.
+
+    Example
+    -------
+    >>> path = str(getfixture("tmpdir").join("kinetics.ckpt"))
+    >>> torch.save(ImgAud2Vid(400, width=4).state_dict(), path)
+    >>> start_student(ImgAud2Vid(200, width=4), path)
+    """
+    state = read_state(path)
+    if "fc.weight" in state:
+        load_imagenet(model, path)
+    else:
+        load_weights(model, state, path, replace=("classifier.",))
+
+
 def load_student(path):
     """Makes a student for what a weight file holds.
 
@@ -254,7 +288,8 @@ def load_student(path):
         model = ImgAud2Vid(len(state["fc.weight"]))
         load_imagenet(model, path)
     elif "classifier.weight" in state:
-        model = ImgAud2Vid(len(state["classifier.weight"]))
+        width = len(state.get("image_net.conv1.weight", range(64)))
+        model = ImgAud2Vid(len(state["classifier.weight"]), width=width)
         load_weights(model, state, path)
     else:
         raise ValueError(

@@ -12,7 +12,7 @@ import math
 import torch
 from torch.nn.functional import relu
 
-SIZES = (64, 128, 256, 512)
+LAYERS = 4
 
 
 def convolution(input_size, output_size, kernel_size, stride=1):
@@ -109,6 +109,9 @@ class ResNet18(torch.nn.Module):
         Channels of a picture.
     stride : int
         Stride of the first convolution.
+    width : int
+        Channels of the first layer; the last one has 8 times as many. 64 is
+        ResNet-18.
 
     Example
     -------
@@ -118,21 +121,22 @@ class ResNet18(torch.nn.Module):
     torch.Size([2, 1000])
     """
 
-    output_size = SIZES[-1]
-
-    def __init__(self, num_classes=None, *, input_channels=3, stride=2):
+    def __init__(
+        self, num_classes=None, *, input_channels=3, stride=2, width=64
+    ):
         super().__init__()
-        self.conv1 = convolution(input_channels, SIZES[0], 7, stride)
-        self.bn1 = torch.nn.BatchNorm2d(SIZES[0])
+        self.conv1 = convolution(input_channels, width, 7, stride)
+        self.bn1 = torch.nn.BatchNorm2d(width)
         self.maxpool = torch.nn.MaxPool2d(3, stride=2, padding=1)
-        input_size = SIZES[0]
-        for number, size in enumerate(SIZES, start=1):
+        self.output_size = width
+        for number in range(1, LAYERS + 1):
+            size = width * 2 ** (number - 1)
             layer = torch.nn.Sequential(
-                BasicBlock(input_size, size, 1 if number == 1 else 2),
+                BasicBlock(self.output_size, size, 1 if number == 1 else 2),
                 BasicBlock(size, size, 1),
             )
             setattr(self, f"layer{number}", layer)
-            input_size = size
+            self.output_size = size
         self.fc = torch.nn.Identity()
         if num_classes is not None:
             self.fc = torch.nn.Linear(self.output_size, num_classes)
@@ -153,7 +157,7 @@ class ResNet18(torch.nn.Module):
         Returns
         -------
         features : torch.Tensor
-            [batch, 512] or [batch, num_classes]
+            [batch, 8 * width] or [batch, num_classes]
         """
         return self.fc(self.forward_features(images).mean(dim=(2, 3)))
 
@@ -168,7 +172,7 @@ class ResNet18(torch.nn.Module):
         Returns
         -------
         grid : torch.Tensor
-            [batch, 512, height / (16 * stride), width / (16 * stride)],
+            [batch, 8 * width, height / (16 * stride), width / (16 * stride)],
             rounded up.
         """
         x = self.maxpool(relu(self.bn1(self.conv1(images))))
@@ -187,6 +191,8 @@ class AudioNet(ResNet18):
     ---------
     n_mels : int
         Number of mel bands.
+    width : int
+        As for ResNet18.
 
     Example
     -------
@@ -194,8 +200,8 @@ class AudioNet(ResNet18):
     torch.Size([2, 512])
     """
 
-    def __init__(self, n_mels=40):
-        super().__init__(input_channels=1, stride=1)
+    def __init__(self, n_mels=40, width=64):
+        super().__init__(input_channels=1, stride=1, width=width)
         rows = math.ceil(n_mels / 16)
         self.frequency_pool = torch.nn.Linear(rows, 1)
         torch.nn.init.constant_(self.frequency_pool.weight, 1 / rows)
@@ -212,7 +218,7 @@ class AudioNet(ResNet18):
         Returns
         -------
         features : torch.Tensor
-            [batch, 512]
+            [batch, 8 * width]
         """
         # From silence, ln(1e-6) = -13.8, to loud, about 4, to -1.8 .. 1.8.
         grid = self.forward_features((log_mel.unsqueeze(1) + 5.0) / 5.0)

@@ -137,8 +137,9 @@ class Skimmer(torch.nn.Module):
         "own", each stream at that of its own query; "first", all at that of
         the first stream's query (published). Without reselection a "shared"
         moment is excluded for all queries, others each for its own.
-    subsample : int
-        The preview reads every so many moments.
+    subsample : int or list of int
+        The preview reads every so many moments; of each stream by itself, if
+        it is a list. With more than there are it reads the first one alone.
     interpolation : str
         How the preview knows the moments between: see `interpolate_preview`
         ("time") and `resize_preview` ("resize", published).
@@ -190,6 +191,8 @@ class Skimmer(torch.nn.Module):
         self.selection = selection
         self.moments = moments
         self.subsample = subsample
+        if isinstance(subsample, int):
+            self.subsample = [subsample] * len(self.streams)
         self.interpolation = interpolation
         self.keys_from = keys_from
         self.average = average
@@ -297,16 +300,14 @@ class Skimmer(torch.nn.Module):
                 f"{', '.join(str(list(shape)) for shape in shapes)}"
             )
         valid = _valid_moments(features[0], lengths)
-        previews = features
-        if self.subsample > 1:
-            interpolate = {
-                "time": interpolate_preview,
-                "resize": resize_preview,
-            }
-            previews = [
-                interpolate[self.interpolation](stream, valid, self.subsample)
-                for stream in features
-            ]
+        time = features[0].shape[1]
+        fill = {"time": interpolate_preview, "resize": resize_preview}
+        previews = [
+            fill[self.interpolation](stream, valid, min(factor, time))
+            if factor > 1
+            else stream
+            for stream, factor in zip(features, self.subsample)
+        ]
         return FeatureBank(self.streams, features, previews, valid, fetch)
 
     def _initial_state(self, bank):

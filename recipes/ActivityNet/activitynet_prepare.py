@@ -1,0 +1,327 @@
+"""Manifests of ActivityNet 1.3 (http://activity-net.org).
+
+Joins the official annotations, or Kinetics' in its official form, with the
+features that `speechbrain_pib.dataio.extract_features` wrote, or with the
+video files themselves.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import csv
+import json
+import os
+
+from speechbrain.utils.logger import get_logger
+
+from speechbrain_pib.dataio.feature_datasets import format_segments
+from speechbrain_pib.dataio.manifest import (
+    atomic_writer,
+    hash_ids,
+    is_prepared,
+    mark_prepared,
+    open_annotations,
+    read_class_list,
+    report_coverage,
+    write_manifest,
+)
+from speechbrain_pib.dataio.video_files import find_videos
+
+logger = get_logger(__name__)
+
+SPLITS = ("train", "valid", "test")
+# The labels of the official test set are not public.
+SPLIT_OF = {
+    "training": "train",
+    "validation": "test",
+    "testing": None,
+    "train": "train",
+    "validate": "test",
+    "test": "test",
+}
+PREFIX = "v_"  # of the names of ActivityNet's files
+
+
+def prepare_features(
+    annotations, features, save_folder, *, class_list=None, valid_fraction=0.1
+):
+    """Writes `train.csv`, `valid.csv` and `test.csv` of videos with features.
+
+    The columns are those of the features' manifest and label (one or several,
+    joined by "|") and segments (of what is annotated). The test is the
+    official validation set. Videos without features are listed in
+    `missing.csv`, `coverage.csv` and `coverage.json`, where "without_sound"
+    counts the silent ones. Nothing is done if it was done before.
+
+    Arguments
+    ---------
+    annotations : str
+        `activity_net.v1-3.min.json`, or a CSV file of Kinetics' form.
+    features : str
+        The manifest that `extract_features` wrote, such as features.csv. Its
+        IDs are those of the annotations, perhaps in folders and after "v_".
+    save_folder : str
+        Where the manifests go.
+    class_list : str
+        Text file with the class names, one a line (default: those of the
+        annotations in alphabetical order).
+    valid_fraction : float
+        Share of the training videos that are used for validation instead,
+        chosen by a hash of their ID.
+
+    Raises
+    ------
+    ValueError
+        If an annotation is malformed, or a split has no videos.
+
+    Example
+    -------
+    >>> prepare_features(
+    ...     "activity_net.v1-3.min.json", "features.csv", "results"
+    ... )  # doctest: +SKIP
+    """
+    rows = _read_feature_manifest(features)
+    failures = _read_failures(features)
+    options = {"kind": "features", "valid_fraction": valid_fraction}
+    inputs = [annotations, features] + [class_list] * (class_list is not None)
+    if is_prepared(save_folder, options, inputs):
+        logger.info("Manifests in %s are up to date", save_folder)
+        return
+    videos, classes = read_annotations(annotations, class_list, valid_fraction)
+    found, missing = {split: [] for split in SPLITS}, []
+    for video in videos:
+        key, split, label = video["ID"], video["split"], video["label"]
+        row = _find(key, rows)
+        if row:
+            segments = format_segments(s[:2] for s in video["segments"])
+            row = {**row, "ID": key, "label": label, "segments": segments}
+            found[split].append(row)
+        else:
+            reason = _find(key, failures) or "no features"
+            row = {"ID": key, "label": label, "split": split, "reason": reason}
+            missing.append(row)
+    _write(found, missing, classes, save_folder, features)
+    mark_prepared(save_folder, options, inputs)
+
+
+def prepare_moments(
+    annotations,
+    video_folder,
+    save_folder,
+    *,
+    class_list=None,
+    valid_fraction=0.1,
+):
+    """Writes `train.csv`, `valid.csv` and `test.csv` of annotated segments.
+
+    The columns are ID, path (of the video file), start, stop (seconds) and
+    label. The rest is as for `prepare_features`.
+
+    Arguments
+    ---------
+    annotations : str
+        As for `prepare_features`.
+    video_folder : str
+        Where the video files are, in folders or not, named as their ID,
+        perhaps after "v_".
+    save_folder : str
+        Where the manifests go.
+    class_list : str
+        As for `prepare_features`.
+    valid_fraction : float
+        As for `prepare_features`.
+
+    Raises
+    ------
+    ValueError
+        As for `prepare_features`.
+
+    Example
+    -------
+    >>> prepare_moments(
+    ...     "activity_net.v1-3.min.json", "videos", "results"
+    ... )  # doctest: +SKIP
+    """
+    paths = {
+        os.path.basename(key): os.path.abspath(path)
+        for key, path in find_videos(video_folder).items()
+    }
+    options = {
+        "kind": "moments",
+        "valid_fraction": valid_fraction,
+        "videos": hash_ids(paths.values()),
+    }
+    inputs = [annotations] + [class_list] * (class_list is not None)
+    if is_prepared(save_folder, options, inputs):
+        logger.info("Manifests in %s are up to date", save_folder)
+        return
+    videos, classes = read_annotations(annotations, class_list, valid_fraction)
+    found, missing = {split: [] for split in SPLITS}, []
+    for video in videos:
+        path = _find(video["ID"], paths)
+        for number, (start, stop, label) in enumerate(video["segments"]):
+            row = {"ID": f"{video['ID']}_{number}"}
+            if path:
+                row |= {"path": path, "start": start, "stop": stop}
+                row["label"] = label
+                found[video["split"]].append(row)
+            else:
+                row |= {"label": label, "split": video["split"]}
+                missing.append({**row, "reason": "no such video"})
+    _write(found, missing, classes, save_folder, video_folder)
+    mark_prepared(save_folder, options, inputs)
+
+
+def read_annotations(path, class_list=None, valid_fraction=0.1):
+    """Reads annotations in ActivityNet's or in Kinetics' official form.
+
+    Arguments
+    ---------
+    path : str
+        JSON file with "database", or CSV file with columns label, youtube_id,
+        time_start, time_end and split. In Kinetics' form a video is a clip,
+        whose name is `<youtube_id>_<time_start>_<time_end>` with six digits.
+    class_list : str
+        See `prepare_features`; videos of other classes are left out.
+    valid_fraction : float
+        See `prepare_features`.
+
+    Returns
+    -------
+    videos : list of dict
+        With ID, split, label and segments, (start, stop, label) each.
+    classes : list of str
+
+    Raises
+    ------
+    ValueError
+        If the file is something else, naming what is wrong with it.
+
+    Example
+    -------
+    >>> read_annotations("activity_net.v1-3.min.json")  # doctest: +SKIP
+    """
+    if not os.path.isfile(path):
+        raise ValueError(f"annotations: there is no file {path}")
+    read = _read_json if path.endswith(".json") else _read_kinetics
+    videos = list(read(path))
+    labels = {label for video in videos for *_, label in video["segments"]}
+    classes = read_class_list(class_list) if class_list else sorted(labels)
+    kept = []
+    for video in videos:
+        of_video = {label for *_, label in video["segments"]}
+        if not of_video & set(classes):
+            continue
+        video["segments"] = [s for s in video["segments"] if s[2] in classes]
+        video["label"] = "|".join(sorted(of_video & set(classes)))
+        if video["split"] == "train" and _draw(video["ID"]) < valid_fraction:
+            video["split"] = "valid"
+        kept.append(video)
+    if len(kept) < len(videos):
+        logger.info("%d videos are of other classes", len(videos) - len(kept))
+    return kept, classes
+
+
+def _read_json(path):
+    """Videos of ActivityNet's annotations that have labels."""
+    try:
+        with open_annotations(path) as file:
+            database = json.load(file)["database"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} is not the JSON file of ActivityNet, it has no database: "
+            f"{error}"
+        ) from error
+    for key, entry in database.items():
+        try:
+            split = SPLIT_OF[entry["subset"]]
+            segments = [
+                (*map(float, annotation["segment"]), annotation["label"])
+                for annotation in entry["annotations"]
+            ]
+            if any(len(segment) != 3 for segment in segments):
+                raise ValueError("a segment is not [start, stop]")
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path}: the entry of {key} is malformed: {error!r}"
+            ) from error
+        if split and segments:
+            yield {"ID": key, "split": split, "segments": segments}
+
+
+def _read_kinetics(path):
+    """Clips of Kinetics' annotations."""
+    with open_annotations(path) as file:
+        reader = csv.DictReader(file)
+        for row in reader:
+            try:
+                start, stop = int(row["time_start"]), int(row["time_end"])
+                key = f"{row['youtube_id']}_{start:06d}_{stop:06d}"
+                label, split = row["label"], SPLIT_OF[row["split"]]
+            except (KeyError, TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{path}, line {reader.line_num}: expected label, "
+                    "youtube_id, time_start, time_end and split (train, "
+                    f"validate or test), got {row}"
+                ) from error
+            segments = [(0.0, float(stop - start), label)]
+            yield {"ID": key, "split": split, "segments": segments}
+
+
+def _draw(key):
+    """A number in [0, 1) that depends on a name alone."""
+    return int(hash_ids([key])[:8], 16) / 2**32
+
+
+def _find(key, table):
+    """The entry of a video, whose name is its ID or begins with v_."""
+    return table.get(f"{PREFIX}{key}", table.get(key))
+
+
+def _read_feature_manifest(path):
+    """ID to row of the manifest of features, whose locators are absolute."""
+    if not os.path.isfile(path):
+        raise ValueError(
+            f"features: there is no file {path}; write it with python -m "
+            "speechbrain_pib.dataio.extract_features"
+        )
+    folder = os.path.dirname(os.path.abspath(path))
+    rows = {}
+    with open(path, newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            row["features"] = os.path.join(folder, row["features"])
+            rows[os.path.basename(row["ID"])] = row
+    return rows
+
+
+def _read_failures(path):
+    """ID to reason of the videos from which no features could be computed."""
+    stem, extension = os.path.splitext(path)
+    try:
+        with open(f"{stem}_failures{extension}", newline="") as file:
+            return {
+                os.path.basename(row["ID"]): row["reason"]
+                for row in csv.DictReader(file)
+            }
+    except FileNotFoundError:
+        return {}
+
+
+def _write(found, missing, classes, save_folder, source):
+    """Writes manifests and coverage."""
+    for split, rows in found.items():
+        if not rows:
+            raise ValueError(
+                f"{source} has none of the annotated {split} videos (for "
+                "valid: or raise valid_fraction)"
+            )
+        write_manifest(os.path.join(save_folder, f"{split}.csv"), rows)
+    coverage = report_coverage(found, missing, classes, save_folder)
+    for split, rows in found.items():
+        if "has_audio" in rows[0]:
+            silent = sum(row["has_audio"] == "False" for row in rows)
+            coverage[split]["without_sound"] = silent
+            logger.info("%s: %d videos without sound", split, silent)
+    path = os.path.join(save_folder, "coverage.json")
+    with atomic_writer(path) as file:
+        json.dump(coverage, file, indent=2)

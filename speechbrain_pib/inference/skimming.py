@@ -1,0 +1,272 @@
+"""Classifies videos of any length with a trained Skimmer, decoding what it
+looks at.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import itertools
+import os
+from typing import NamedTuple
+
+import torch
+from speechbrain.inference.interfaces import Pretrained
+
+from speechbrain_pib.dataio.video import iter_frames, read_frames
+from speechbrain_pib.dataio.video_files import probe_video
+from speechbrain_pib.dataio.video_sound import (
+    is_silent,
+    iter_seconds,
+    read_sound,
+)
+from speechbrain_pib.dataio.video_steps import CHUNK, count_steps
+from speechbrain_pib.inference.classifiers import check_source
+
+
+class Look(NamedTuple):
+    """A moment at which a stream was looked at.
+
+    Arguments
+    ---------
+    seconds : float
+        Where it begins; a moment is a frame and the second that follows.
+    stream : str
+        "image" or "audio".
+    weight : float
+        Share of the stream's query in choosing it; the same for all streams
+        if nothing was seen before.
+
+    Example
+    -------
+    >>> Look(7.0, "image", 0.75).stream
+    'image'
+    """
+
+    seconds: float
+    stream: str
+    weight: float
+
+
+class Skimming(NamedTuple):
+    """What was seen in a video.
+
+    Arguments
+    ---------
+    label : str
+        The best class.
+    score : float
+        Its probability.
+    looks : list of Look
+        Where the model looked, in its order; the preview is not among them.
+    probabilities : torch.Tensor
+        Of all classes [classes].
+    duration : float
+        Of the video in seconds.
+    decoded_frames : int
+        How many moments' frames were decoded, preview included.
+    has_audio : bool
+        Whether the preview heard anything.
+
+    Example
+    -------
+    >>> Skimming("cat", 0.9, [], torch.ones(1), 13.0, 4, True).label
+    'cat'
+    """
+
+    label: str
+    score: float
+    looks: list
+    probabilities: torch.Tensor
+    duration: float
+    decoded_frames: int
+    has_audio: bool
+
+
+class SkimmingClassifier(Pretrained):
+    """A ready-to-use Skimmer, as `export_skimming` writes it.
+
+    Each video is previewed: every second of its sound, or every few of them,
+    and every few frames, as the skimmer's `subsample` says. Then the skimmer
+    chooses moments, and what the preview does not know of them is decoded.
+    Memory does not grow with the video but by its features, some kB a second.
+
+    Load only what you trust: hyperparams.yaml can execute code.
+
+    Arguments
+    ---------
+    See ``Pretrained``. The YAML holds "image_size" (pixels), "label_encoder",
+    and the modules "model" (Skimmer) and "student" (ImgAud2Vid).
+
+    Example
+    -------
+    >>> classifier = SkimmingClassifier.from_hparams(
+    ...     "results/ActivityNet/miniature/1234/inference"
+    ... )  # doctest: +SKIP
+    >>> classifier.classify_video("clip.mp4").label  # doctest: +SKIP
+    'disc, rising'
+    """
+
+    HPARAMS_NEEDED = ["image_size", "label_encoder"]
+    MODULES_NEEDED = ["model", "student"]
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        # The preview does not know the moments well enough to mix them.
+        self.mods.model.selection = "hard"
+
+    @classmethod
+    def from_hparams(cls, source, *args, **kwargs):
+        """Loads a folder that `export_skimming` wrote.
+
+        Arguments
+        ---------
+        source : str or Path
+            The folder, or a Hugging Face hub name "owner/name".
+        *args : tuple
+            As for ``Pretrained.from_hparams``.
+        **kwargs : dict
+            As for ``Pretrained.from_hparams``, such as ``run_opts`` with
+            "device" and "precision".
+
+        Returns
+        -------
+        classifier : SkimmingClassifier
+
+        Raises
+        ------
+        FileNotFoundError
+            If the folder, or a file in it, does not exist.
+        ValueError
+            If weights do not match the model, naming each entry.
+        """
+        check_source(os.fspath(source))
+        return super().from_hparams(os.fspath(source), *args, **kwargs)
+
+    def forward(self, path):
+        """As `classify_video`."""
+        return self.classify_video(path)
+
+    @torch.no_grad()
+    def classify_video(self, path):
+        """Classifies a video file.
+
+        Arguments
+        ---------
+        path : str or Path
+            Any file that FFmpeg reads, of any length, with or without sound.
+
+        Returns
+        -------
+        seen : Skimming
+
+        Raises
+        ------
+        UnreadableVideoError
+            If the file is missing or damaged, or has no pictures.
+        """
+        path = os.fspath(path)
+        duration = probe_video(path).duration
+        steps = count_steps(duration)
+        video = _Video(path, steps, self)
+        with self.inference_ctx:
+            features = video.preview()
+            output = self.mods.model(features, fetch=video.fetch)
+        probabilities = output.logits[0].float().softmax(dim=-1)
+        score, index = probabilities.max(dim=-1)
+        labels = self.hparams.label_encoder
+        labels.expect_len(len(probabilities))
+        return Skimming(
+            label=labels.decode_torch(index.unsqueeze(0))[0],
+            score=score.item(),
+            looks=self._looks(output),
+            probabilities=probabilities,
+            duration=duration,
+            decoded_frames=len(video.seen["image"]),
+            has_audio=video.has_audio,
+        )
+
+    def _looks(self, output):
+        """Where the model looked in the one video of a batch."""
+        names = self.mods.model.streams
+        weights_before = output.modality_weights[0].tolist()[:-1]
+        return [
+            Look(float(moment), name, weight)
+            for moments, weights, counted in zip(
+                output.looked_at[0].tolist(),
+                [[1 / len(names)] * len(names), *weights_before],
+                output.counted[0].tolist(),
+            )
+            for name, moment, weight in zip(names, moments, weights)
+            if counted and moment >= 0
+        ]
+
+
+class _Video:
+    """Computes features of a video file, those that are asked for."""
+
+    def __init__(self, path, steps, classifier):
+        self.path, self.steps = path, steps
+        self.device = classifier.device
+        self.student = classifier.mods.student
+        self.image_size = classifier.hparams.image_size
+        self.subsample = dict(
+            zip(classifier.mods.model.streams, classifier.mods.model.subsample)
+        )
+        self.seen = {"image": {}, "audio": {}}
+        self.has_audio = False
+
+    def preview(self):
+        """Features [1, T, size] of each stream, 0 where nobody looked yet."""
+        banks = {
+            name: self._preview(name, min(factor, self.steps))
+            for name, factor in self.subsample.items()
+        }
+        if "audio" in banks and not self.has_audio:
+            # As in training: the sound of a video without any is zeros.
+            banks["audio"].zero_()
+            self.seen["audio"] = dict(enumerate(banks["audio"][0]))
+        return banks
+
+    def _preview(self, name, factor):
+        """Features [1, T, size] of every factor-th moment of a stream."""
+        moments = range(0, self.steps, factor)
+        if name == "image":
+            source = iter_frames(self.path, moments, self.image_size)
+        elif factor == 1:
+            rate = self.student.sample_rate
+            source = iter_seconds(self.path, rate, self.steps)
+        else:
+            source = map(self._sound, moments)
+        bank = None
+        pairs = zip(moments, source)
+        while chunk := list(itertools.islice(pairs, CHUNK)):
+            index, inputs = zip(*chunk)
+            features = self._features(name, torch.stack(inputs))
+            if bank is None:
+                bank = features.new_zeros(self.steps, features.shape[1])
+            bank[list(index)] = features
+            self.seen[name] |= dict(zip(index, features))
+        return bank.unsqueeze(0)
+
+    def fetch(self, name, indices):
+        """Features [1, size] of a stream at the moment asked for."""
+        moment = int(indices[0])
+        if moment not in self.seen[name]:
+            if name == "image":
+                inputs = read_frames(self.path, [moment], self.image_size)
+            else:
+                inputs = self._sound(moment).unsqueeze(0)
+            self.seen[name][moment] = self._features(name, inputs)[0]
+        return self.seen[name][moment].unsqueeze(0)
+
+    def _sound(self, moment):
+        """The second of sound of a moment."""
+        rate = self.student.sample_rate
+        return read_sound(self.path, moment, moment + 1, rate)[0]
+
+    def _features(self, name, inputs):
+        """Features of moments of a stream [n, size]."""
+        if name == "image":
+            return self.student.image_features(inputs.to(self.device))
+        self.has_audio = self.has_audio or not is_silent(inputs)
+        return self.student.audio_features(inputs.to(self.device))
