@@ -25,6 +25,7 @@ from speechbrain_pib.dataio.manifest import (
     report_coverage,
     write_manifest,
 )
+from speechbrain_pib.dataio.video_features import published_rows
 from speechbrain_pib.dataio.video_files import find_videos
 
 logger = get_logger(__name__)
@@ -101,6 +102,69 @@ def prepare_features(
             row = {"ID": key, "label": label, "split": split, "reason": reason}
             missing.append(row)
     _write(found, missing, classes, save_folder, features)
+    mark_prepared(save_folder, options, inputs)
+
+
+def prepare_published(
+    lists, root, save_folder, *, class_list, valid_fraction=0.1
+):
+    """Writes the manifests of features in the layout of the published code.
+
+    As `prepare_features`, but for the segments, which are not known.
+
+    Arguments
+    ---------
+    lists : list of str
+        Pickled lists of the training and of the test videos, which are read
+        without running them.
+    root : str
+        Folder in which "image_features" and "audio_features" are.
+    save_folder : str
+        Where the manifests go.
+    class_list : str
+        Text file with the class names, one a line, in the order of the
+        indices in the lists.
+    valid_fraction : float
+        As for `prepare_features`.
+
+    Raises
+    ------
+    ValueError
+        If there is no class list, a list or an array is something else, or a
+        split has no videos.
+
+    Example
+    -------
+    >>> prepare_published(
+    ...     ["train.pkl", "val.pkl"],
+    ...     "features",
+    ...     "results",
+    ...     class_list="classes.txt",
+    ... )  # doctest: +SKIP
+    """
+    if class_list is None:
+        raise ValueError(
+            "published_lists hold indices of classes: give --class_list"
+        )
+    train, test = lists
+    options = {
+        "kind": "published",
+        "valid_fraction": valid_fraction,
+        "root": os.path.abspath(root),
+    }
+    inputs = [train, test, class_list]
+    if is_prepared(save_folder, options, inputs):
+        logger.info("Manifests in %s are up to date", save_folder)
+        return
+    classes = read_class_list(class_list)
+    found, missing = {split: [] for split in SPLITS}, []
+    for split, path in (("train", train), ("test", test)):
+        rows, lost = published_rows(path, classes, os.path.abspath(root))
+        missing += [{**row, "split": split} for row in lost]
+        for row in rows:
+            held_out = split == "train" and _draw(row["ID"]) < valid_fraction
+            found["valid" if held_out else split].append(row)
+    _write(found, missing, classes, save_folder, root)
     mark_prepared(save_folder, options, inputs)
 
 
@@ -226,13 +290,13 @@ def _read_json(path):
     """Videos of ActivityNet's annotations that have labels."""
     try:
         with open_annotations(path) as file:
-            database = json.load(file)["database"]
-    except (ValueError, KeyError, TypeError) as error:
+            entries = json.load(file)["database"].items()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path} is not the JSON file of ActivityNet, it has no database: "
             f"{error}"
         ) from error
-    for key, entry in database.items():
+    for key, entry in entries:
         try:
             split = SPLIT_OF[entry["subset"]]
             segments = [
@@ -288,7 +352,10 @@ def _read_feature_manifest(path):
     folder = os.path.dirname(os.path.abspath(path))
     rows = {}
     with open(path, newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
+        reader = csv.DictReader(file)
+        if not {"ID", "features"} <= set(reader.fieldnames or []):
+            raise ValueError(f"{path} has no columns ID and features")
+        for row in reader:
             row["features"] = os.path.join(folder, row["features"])
             rows[os.path.basename(row["ID"])] = row
     return rows

@@ -19,7 +19,12 @@ import sys
 
 import speechbrain as sb
 import torch
-from activitynet_prepare import SPLITS, prepare_features, prepare_moments
+from activitynet_prepare import (
+    SPLITS,
+    prepare_features,
+    prepare_moments,
+    prepare_published,
+)
 from miniature import write_miniature
 from speechbrain.utils.distributed import run_on_main
 from speechbrain.utils.logger import get_logger
@@ -52,14 +57,17 @@ def prepare_data(hparams):
     """Writes the manifests, and the miniature where it is asked for."""
     if hparams["miniature_videos"] is not None:
         write_videos(hparams)
-    prepare, source = prepare_moments, "video_folder"
-    if hparams["task"] == "skimming":
+    if hparams["task"] == "distillation":
+        prepare, source = prepare_moments, "video_folder"
+    elif hparams["published_lists"] is None:
         prepare, source = prepare_features, "features"
+    else:
+        prepare, source = prepare_published, "data_folder"
     class_list = hparams["class_list"]
     if class_list is not None:
         class_list = find_beside(class_list, __file__)
     prepare(
-        hparams["annotations"],
+        hparams.get("published_lists") or hparams["annotations"],
         hparams[source],
         hparams["output_folder"],
         class_list=class_list,
@@ -107,7 +115,7 @@ def train_skimmer(hparams, run_opts):
     label_encoder, datasets = load_data(
         prepare_data, hparams, SPLITS, feature_datasets
     )
-    start_skimmer(hparams)
+    start_skimmer(hparams, run_opts["test_only"])
     results = train_and_test(
         SkimmingBrain, hparams, run_opts, label_encoder, datasets
     )
@@ -120,14 +128,14 @@ def train_skimmer(hparams, run_opts):
     run_on_main(export, args=[hparams, label_encoder, results])
 
 
-def start_skimmer(hparams):
-    """Loads what the skimming starts from."""
+def start_skimmer(hparams, test_only):
+    """Loads what the skimming starts from; a test has its checkpoint."""
     model, fusion = hparams["model"], hparams.get("fusion_weights")
     if hparams["skimmer_weights"] is not None:
         load_skimmer(model, hparams["skimmer_weights"])
     elif fusion is not None:
         load_fusion(model, fusion)
-    elif hparams["lr_factors"].get("fusion") == 0:
+    elif not test_only and hparams["lr_factors"].get("fusion") == 0:
         raise ValueError(
             "the fusion is frozen and nobody trained it: give "
             "--fusion_weights=/path/to/imgaud2vid.ckpt, or --fusion_lr=1"

@@ -14,6 +14,7 @@ import argparse
 import csv
 import hashlib
 import os
+import sys
 from collections import defaultdict
 
 import numpy as np
@@ -21,6 +22,7 @@ import torch
 from speechbrain.utils.logger import get_logger
 from tqdm.contrib import tqdm
 
+from speechbrain_pib.dataio.locks import locked_folder
 from speechbrain_pib.dataio.manifest import write_manifest
 from speechbrain_pib.dataio.video_features import FeatureStore
 from speechbrain_pib.dataio.video_files import (
@@ -180,7 +182,7 @@ def extract_features(
     ------
     ValueError
         If the output is not named .hdf5 or .h5, was written with other
-        weights, or no video is readable.
+        weights, another process writes it, or no video is readable.
 
     Example
     -------
@@ -196,10 +198,11 @@ def extract_features(
     if annotations is not None:
         failures = {k: "no such video" for k in annotations if k not in videos}
         videos = {k: videos[k] for k in annotations if k in videos}
-    store = FeatureStore(output, encoder.settings())
-    todo = {k: path for k, path in videos.items() if k not in store}
-    failures.update(_extract(todo, store, encoder, processes))
-    store.merge()
+    with locked_folder(f"{output}.parts"):
+        store = FeatureStore(output, encoder.settings())
+        todo = {k: path for k, path in videos.items() if k not in store}
+        failures.update(_extract(todo, store, encoder, processes))
+        store.merge()
     file_name = os.path.basename(output)
     rows = [
         {
@@ -338,7 +341,8 @@ def main(arguments=None):
     Returns
     -------
     status : int
-        1 if a video is missing or could not be read, else 0.
+        1 if a video is missing or could not be read, or nothing could be
+        done, else 0.
 
     Example
     -------
@@ -348,6 +352,15 @@ def main(arguments=None):
     0
     """
     arguments = parse_arguments(arguments)
+    try:
+        return _run(arguments)
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _run(arguments):
+    """Extracts what the command line asks for, and says what was done."""
     teacher = ClipTeacher(arguments.teacher) if arguments.teacher else None
     student = load_student(arguments.weights)
     annotations = None

@@ -13,10 +13,7 @@ Authors
 """
 
 import argparse
-import contextlib
 import csv
-import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -26,6 +23,7 @@ from tqdm.contrib import tqdm
 
 from speechbrain_pib.dataio.hdf5 import map_processes, read_samples
 from speechbrain_pib.dataio.locators import UnreadableAudioError
+from speechbrain_pib.dataio.locks import locked_folder
 from speechbrain_pib.dataio.manifest import (
     read_class_list,
     report_coverage,
@@ -101,7 +99,7 @@ def pack_manifests(
         _convert, sample_rate=sample_rate, encode=SHARDS[container].encode
     )
     packed = {}  # locator -> packed locator and duration, or an error
-    with _locked(packed_folder):
+    with locked_folder(packed_folder):
         for split, table in tables.items():
             writer = ShardWriter(
                 os.path.join(packed_folder, split),
@@ -117,24 +115,6 @@ def pack_manifests(
             path = os.path.join(packed_folder, f"{split}.csv")
             write_manifest(path, _packed_rows(table, packed))
     return coverage
-
-
-@contextlib.contextmanager
-def _locked(folder):
-    """Makes a folder that one process at a time writes into."""
-    os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, "lock"), "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ValueError(
-                f"another process packs into {folder}; wait for its end"
-            ) from error
-        except OSError as error:
-            # There are file systems without locks.
-            if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
-                raise
-        yield
 
 
 def _pack_table(table, packed, writer, convert, processes):

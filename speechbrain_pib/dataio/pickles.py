@@ -230,7 +230,7 @@ def read_pickled_table(path):
     """
     try:
         with open(path, "rb") as file:
-            _check_places(file)
+            check_places(file)
             return _columns(_Unpickler(file).load())
     except OSError:
         raise
@@ -247,9 +247,28 @@ def read_pickled_table(path):
         ) from error
 
 
-def _check_places(file):
-    """Raises if a value is to be kept at a place beyond the file's length; the
-    unpickler would make room for all places before it."""
+def check_places(file):
+    """Refuses a pickle that keeps a value at a place beyond its length: the
+    unpickler would make room for all places before it.
+
+    Arguments
+    ---------
+    file : file
+        Opened for reading bytes, at its start, where it is left.
+
+    Raises
+    ------
+    ValueError
+        If there is such a value, or the file is no pickle.
+
+    Example
+    -------
+    >>> path = str(getfixture("tmpdir") / "list.pkl")
+    >>> with open(path, "wb") as file:
+    ...     pickle.dump([1, 2], file)
+    >>> with open(path, "rb") as file:
+    ...     check_places(file)
+    """
     size = os.fstat(file.fileno()).st_size
     for opcode, place, _ in pickletools.genops(file):
         if opcode.name.endswith("PUT") and place > size:

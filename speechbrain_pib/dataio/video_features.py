@@ -19,8 +19,7 @@ import h5py
 import numpy as np
 import torch
 
-from speechbrain_pib.dataio.manifest import write_manifest
-from speechbrain_pib.dataio.pickles import RefusedPickleError
+from speechbrain_pib.dataio.pickles import RefusedPickleError, check_places
 
 HDF5_LOCATOR = re.compile(r"(.+\.(?:hdf5|h5))::(.+)")
 # In published paths; the files beside it have the names of their stream.
@@ -59,11 +58,15 @@ def read_video_features(locator, folder="", names=("image", "audio")):
     locator = os.path.join(folder, locator)
     if match := HDF5_LOCATOR.fullmatch(locator):
         path, key = match.groups()
-        with h5py.File(path) as file:
-            missing = [n for n in names if f"{key}/{n}" not in file]
+        with _open_hdf5(path) as file:
+            found = {name: file.get(f"{key}/{name}") for name in names}
+            missing = [name for name, item in found.items() if item is None]
             if missing:
                 raise ValueError(f"{path} has no {', '.join(missing)} of {key}")
-            arrays = {name: file[key][name][()] for name in names}
+            arrays = {
+                name: _check_table(item, f"{path}: {name} of {key}")[()]
+                for name, item in found.items()
+            }
     else:
         paths = {n: locator.replace(PUBLISHED, f"{n}_features") for n in names}
         arrays = {name: _read_npy(path) for name, path in paths.items()}
@@ -82,9 +85,27 @@ def _read_npy(path, mmap_mode=None):
         array = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
     except ValueError as error:
         raise ValueError(f"{path} is not an array of numbers") from error
-    if array.ndim != 2:
-        raise ValueError(f"{path} has shape {array.shape}, not [steps, size]")
+    return _check_table(array, path)
+
+
+def _check_table(array, name):
+    """An array, or a dataset of HDF5, that holds numbers [steps, size]."""
+    shape = getattr(array, "shape", None)
+    if shape is None or len(shape) != 2 or not shape[0]:
+        raise ValueError(f"{name} has shape {shape}, not [steps, size]")
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"{name} holds {array.dtype}, not numbers")
     return array
+
+
+def _open_hdf5(path):
+    """Opens an HDF5 file for reading; errors name it."""
+    try:
+        return h5py.File(path)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"there is no file {path}") from error
+    except OSError as error:
+        raise ValueError(f"{path} is damaged or no HDF5 file") from error
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -126,6 +147,7 @@ def read_published_list(path):
     """
     try:
         with open(path, "rb") as file:
+            check_places(file)
             paths, labels = _PlainUnpickler(file).load()
         if len(paths) != len(labels):
             raise ValueError("its lists differ in length")
@@ -147,35 +169,38 @@ def read_published_list(path):
     return list(paths), list(labels)
 
 
-def write_published_manifest(list_file, manifest, classes, root=None):
-    """Makes a manifest of features in the published layout.
+def published_rows(list_file, classes, root=None):
+    """Rows of a manifest of features in the published layout.
 
     Arguments
     ---------
     list_file : str
         As for `read_published_list`.
-    manifest : str
-        The CSV file to write: ID, features, n_steps, has_audio, label.
     classes : list of str
         Name of each class index.
     root : str
         Folder in which "imageAudio_features", "image_features" and
         "audio_features" are (default: the one in the list).
 
+    Returns
+    -------
+    rows : list of dict
+        With ID, features (the locator), n_steps and label.
+    missing : list of dict
+        Videos without features: ID, label and reason.
+
     Raises
     ------
     ValueError
         If a file is not what it should be, or a label is no class index.
-    FileNotFoundError
-        If a file is missing.
 
     Example
     -------
-    >>> write_published_manifest(
-    ...     "train.pkl", "train.csv", ["run", "jump"]
+    >>> rows, missing = published_rows(
+    ...     "train.pkl", ["run", "jump"]
     ... )  # doctest: +SKIP
     """
-    rows = []
+    rows, missing = [], []
     for path, label in zip(*read_published_list(list_file)):
         if not 0 <= label < len(classes):
             raise ValueError(
@@ -186,10 +211,13 @@ def write_published_manifest(list_file, manifest, classes, root=None):
         if root is not None:
             path = os.path.join(root, PUBLISHED, tail)
         image = path.replace(PUBLISHED, "image_features")
-        row = {"ID": os.path.splitext(tail)[0], "features": path}
-        row["n_steps"] = len(_read_npy(image, mmap_mode="r"))
-        rows.append({**row, "has_audio": True, "label": classes[label]})
-    write_manifest(manifest, rows)
+        row = {"ID": os.path.splitext(tail)[0], "label": classes[label]}
+        try:
+            steps = len(_read_npy(image, mmap_mode="r"))
+            rows.append({**row, "features": path, "n_steps": steps})
+        except FileNotFoundError:
+            missing.append({**row, "reason": f"there is no file {image}"})
+    return rows, missing
 
 
 class FeatureStore:
@@ -246,8 +274,8 @@ class FeatureStore:
 
     def _read_index(self, path):
         """Learns which videos a file holds."""
-        with h5py.File(path) as file:
-            settings = file.attrs["settings"]
+        with _open_hdf5(path) as file:
+            settings = file.attrs.get("settings")
             if settings != self.settings:
                 raise ValueError(
                     f"{path} was written with the settings {settings}, not "

@@ -18,6 +18,8 @@ EXTENSIONS = (
 )
 # By how much a stream may end before the header says so.
 MISSING_SECONDS = 1.0
+# A header that says more is damaged; it would be believed second by second.
+MAX_SECONDS = 7 * 24 * 3600.0
 
 
 class UnreadableVideoError(ValueError):
@@ -278,7 +280,8 @@ def probe_video(path):
     Raises
     ------
     UnreadableVideoError
-        If it cannot be opened, or has neither pictures nor sound.
+        If it cannot be opened, has neither pictures nor sound, or says that
+        it lasts for more than a week.
 
     Example
     -------
@@ -291,8 +294,13 @@ def probe_video(path):
         if video is None and audio is None:
             raise UnreadableVideoError(f"{path} has no pictures and no sound")
         rate = video.average_rate if video else None
+        duration = _duration(container)
+        if duration > MAX_SECONDS:
+            raise UnreadableVideoError(
+                f"{path} is damaged: by its header it lasts {duration:.0f} s"
+            )
         return VideoInfo(
-            duration=_duration(container),
+            duration=duration,
             width=video.width if video else None,
             height=video.height if video else None,
             frame_rate=float(rate) if rate else None,

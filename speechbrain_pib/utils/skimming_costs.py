@@ -58,7 +58,9 @@ class SkimmingCosts:
             costs = [self._skim(step, count, look) for step in steps]
         else:
             each = sum(self.gmacs) + self.fusion
-            seen = steps if sampling == "dense" else [count] * len(steps)
+            seen = steps
+            if sampling != "dense":  # A moment twice costs as much as once.
+                seen = [min(step, count) for step in steps]
             costs = [number * each + self.classifier for number in seen]
         return sum(costs) / len(costs)
 

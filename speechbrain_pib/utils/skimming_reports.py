@@ -98,10 +98,10 @@ def _remarks(results):
     lines = ["mAP over the classes with videos."]
     for split, part in results["coverage"].items():
         if split == "test":
-            lines.append(
-                f"{part['found']} of {part['expected']} test videos, "
-                f"{part.get('without_sound', 0)} of them without sound."
-            )
+            line = f"{part['found']} of {part['expected']} test videos"
+            if "without_sound" in part:
+                line += f", {part['without_sound']} of them without sound"
+            lines.append(f"{line}.")
     for name, shares in results.get("inside_segments", {}).items():
         text = ", ".join(f"{share:.3f}" for share in shares)
         lines.append(f"Share of {name} moments in annotated segments: {text}.")
@@ -148,10 +148,12 @@ def write_skimming_results(folder, results, scores, class_names, pictures):
         true = scores.targets[row].nonzero()[0]
         names = [class_names[index] for index in true]
         taken_for = class_names[scores.scores["average"][row].argmax()]
+        # No ID may lead out of the folder.
+        file_name = f"{video.replace('/', '_')}.png"
         try:
             plot_video(
                 **picture,
-                picture=os.path.join(folder, "videos", f"{video}.png"),
+                picture=os.path.join(folder, "videos", file_name),
                 title=f"{', '.join(names)}; taken for {taken_for}",
             )
         except UnreadableVideoError as error:

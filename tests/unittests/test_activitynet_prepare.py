@@ -7,9 +7,14 @@ Authors
 import csv
 import importlib.util
 import json
+import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from speechbrain_pib.dataio.datasets import load_label_encoder
+from speechbrain_pib.dataio.feature_datasets import feature_dataset
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "ActivityNet"
 
@@ -151,6 +156,63 @@ def test_no_features_say_how_to_make_them(folder):
     (folder / "features.csv").unlink()
     with pytest.raises(ValueError, match="dataio.extract_features"):
         prepare(folder)
+
+
+def test_files_of_another_form_are_named(folder):
+    (folder / "activity_net.json").write_text('{"database": []}')
+    with pytest.raises(ValueError, match="is not the JSON file of Activity"):
+        prepare(folder)
+    (folder / "features.csv").write_text("ID,path\na,b\n")
+    with pytest.raises(ValueError, match="no columns ID and features"):
+        prepare(folder)
+
+
+@pytest.fixture
+def published(tmp_path):
+    """Lists and arrays of 20 training and 2 test videos of two classes."""
+    names = [f"train/t{number}.npy" for number in range(20)]
+    for split, part in (("train", names), ("val", ["val/a.npy", "val/b.npy"])):
+        for name in part:
+            for stream in ("image", "audio"):
+                path = tmp_path / f"{stream}_features" / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                np.save(path, np.ones((3, 4), np.float32))
+        paths = [f"/elsewhere/imageAudio_features/{name}" for name in part]
+        labels = [number % 2 for number in range(len(part))]
+        with open(tmp_path / f"{split}.pkl", "wb") as file:
+            pickle.dump((paths, labels), file)
+    (tmp_path / "classes.txt").write_text("run\njump\n")
+    return tmp_path
+
+
+def prepare_published(folder, **options):
+    """Prepares features in the published layout."""
+    activitynet.prepare_published(
+        [str(folder / "train.pkl"), str(folder / "val.pkl")],
+        str(folder),
+        str(folder / "out"),
+        **{"class_list": str(folder / "classes.txt"), **options},
+    )
+
+
+def test_lists_of_the_published_code_are_prepared(published):
+    (published / "image_features/val/b.npy").unlink()
+    prepare_published(published, valid_fraction=0.3)
+    assert len(read(published, "train")) + len(read(published, "valid")) == 20
+    with open(published / "out/missing.csv", newline="") as file:
+        assert [row["ID"] for row in csv.DictReader(file)] == ["val/b"]
+    encoder = load_label_encoder(str(published / "out/classes.txt"))
+    dataset = feature_dataset(
+        published / "out/test.csv", encoder, ["image", "audio"]
+    )
+    assert dataset[0]["id"] == "val/a"
+    assert dataset[0]["target"].tolist() == [1.0, 0.0]
+    assert dataset[0]["audio"].shape == (3, 4)
+
+
+def test_published_lists_need_names_of_the_classes(published):
+    with pytest.raises(ValueError, match="give --class_list"):
+        prepare_published(published, class_list=None)
 
 
 def test_moments_are_the_segments_of_the_videos_there(folder):

@@ -9,6 +9,7 @@ import os
 import pickle
 from fractions import Fraction
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -19,13 +20,14 @@ from speechbrain_pib.dataio.extract_features import (
     main,
     read_annotations,
 )
+from speechbrain_pib.dataio.locks import locked_folder
 from speechbrain_pib.dataio.pickles import RefusedPickleError
 from speechbrain_pib.dataio.video import read_frames
 from speechbrain_pib.dataio.video_features import (
     FeatureStore,
+    published_rows,
     read_published_list,
     read_video_features,
-    write_published_manifest,
 )
 from speechbrain_pib.dataio.video_files import probe_video
 from speechbrain_pib.dataio.video_sound import read_sound
@@ -305,16 +307,12 @@ def published(tmp_path):
 
 
 def test_published_layout_is_read(published):
-    write_published_manifest(
-        str(published / "val.pkl"),
-        str(published / "val.csv"),
-        ["Archery", "Bowling"],
-        root=str(published),
+    rows, missing = published_rows(
+        str(published / "val.pkl"), ["Archery", "Bowling"], str(published)
     )
-    table = read_table(published / "val.csv")
-    assert [r["label"] for r in table.values()] == ["Bowling", "Archery"]
-    row = table["val/v1"]
-    assert row["n_steps"] == "3" and row["has_audio"] == "True"
+    assert [row["label"] for row in rows] == ["Bowling", "Archery"]
+    row = rows[1]
+    assert row["ID"] == "val/v1" and row["n_steps"] == 3 and not missing
     features = read_video_features(row["features"])
     for stream in ("image", "audio"):
         array = np.load(published / f"{stream}_features/val/v1.npy")
@@ -366,3 +364,58 @@ def test_lists_of_something_else_are_named(tmp_path, content, problem):
         pickle.dump(content, file)
     with pytest.raises(ValueError, match=f"list.pkl is not a .*{problem}"):
         read_published_list(path)
+
+
+def test_published_videos_without_features_are_listed(published):
+    (published / "image_features/val/v0.npy").unlink()
+    rows, missing = published_rows(
+        str(published / "val.pkl"), ["Archery", "Bowling"], str(published)
+    )
+    assert [row["ID"] for row in rows] == ["val/v1"]
+    assert [row["ID"] for row in missing] == ["val/v0"]
+    assert "there is no file" in missing[0]["reason"]
+
+
+@pytest.mark.parametrize(
+    "value, problem",
+    [
+        (1.0, r"image of v has shape \(\), not"),
+        (np.zeros(3), r"image of v has shape \(3,\), not"),
+        (np.zeros((0, 4)), r"image of v has shape \(0, 4\), not"),
+        (np.array([[b"a"]]), "image of v holds .*, not numbers"),
+        (None, "image of v has shape None"),
+    ],
+)
+def test_features_of_another_form_are_named(tmp_path, value, problem):
+    with h5py.File(tmp_path / "features.hdf5", "w") as file:
+        if value is None:
+            file.create_group("v/image")
+        else:
+            file["v/image"] = value
+    with pytest.raises(ValueError, match=f"features.hdf5: {problem}"):
+        read_video_features(f"{tmp_path}/features.hdf5::v", names=["image"])
+
+
+def test_a_file_that_is_no_hdf5_is_named(tmp_path):
+    (tmp_path / "features.hdf5").write_text("x")
+    for read in (
+        lambda path: read_video_features(f"{path}::v"),
+        lambda path: FeatureStore(path, {}),
+    ):
+        with pytest.raises(ValueError, match="features.hdf5 is damaged"):
+            read(str(tmp_path / "features.hdf5"))
+
+
+def test_one_process_at_a_time_extracts(tmp_path, videos):
+    output = str(tmp_path / "features.hdf5")
+    with locked_folder(f"{output}.parts"):
+        with pytest.raises(ValueError, match="another process writes"):
+            extract_features(str(videos), output, Encoder(MeanNet()))
+
+
+def test_lists_that_ask_for_memory_are_refused(tmp_path):
+    path = tmp_path / "list.pkl"
+    # Keeps an empty string at place 2**29, which would take 8 GB.
+    path.write_bytes(b"\x80\x02X\0\0\0\0r\0\0\0\x20.")
+    with pytest.raises(ValueError, match="bytes do not hold"):
+        read_published_list(str(path))

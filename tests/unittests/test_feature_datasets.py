@@ -7,6 +7,7 @@ Authors
 import numpy as np
 import pytest
 import torch
+from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.dataio.encoder import CategoricalEncoder
 
 from speechbrain_pib.dataio.feature_datasets import (
@@ -87,3 +88,45 @@ def test_a_batch_is_no_longer_than_its_videos():
 def test_impossible_lengths_are_an_error():
     with pytest.raises(ValueError, match="from 9 to 8"):
         RandomLengthBatch(["image"], 9, 8)
+
+
+@pytest.fixture
+def collated(shared):
+    """Videos of 4 to 600 steps, and published batches of them."""
+    with np.load(shared / "parity/listen_to_look/collate.npz") as arrays:
+        arrays = {name: torch.from_numpy(arrays[name]) for name in arrays}
+    streams = ("image", "audio")
+    items = [{s: arrays[f"in_{s}_{n}"] for s in streams} for n in range(6)]
+    return items, arrays
+
+
+def assert_padded(rows, published, videos):
+    """Zeros after the end; the published code fills ten steps with the last."""
+    assert rows.shape == published.shape
+    for row, expected, video in zip(rows, published, videos):
+        steps = min(len(video), len(row))
+        torch.testing.assert_close(row[:steps], expected[:steps])
+        assert not row[steps:].any()
+        assert not expected[max(steps, 10) :].any()
+
+
+def test_evaluation_batches_are_the_published_ones(collated):
+    items, published = collated
+    batch = PaddedBatch(items)
+    for name in ("image", "audio"):
+        videos = [item[name] for item in items]
+        assert_padded(batch[name].data, published[f"val_{name}"], videos)
+
+
+def test_training_batches_are_the_published_ones_but_for_the_place(collated):
+    items, published = collated
+    length = int(published["train_random_max_length"])
+    batch = RandomLengthBatch(["image", "audio"], length, length)(items)
+    for name in ("image", "audio"):
+        rows, expected = batch[name].data, published[f"train_{name}"]
+        videos = [item[name] for item in items]
+        assert_padded(rows[:-1], expected[:-1], videos[:-1])
+        # The longest one is cropped, at another place.
+        parts = videos[-1].unfold(0, length, 1).transpose(1, 2)
+        for crop in (rows[-1], expected[-1]):
+            assert (parts == crop).all(dim=(1, 2)).any()

@@ -226,8 +226,8 @@ def test_a_killed_run_goes_on(manifests, tmp_path):
 def test_one_process_at_a_time_packs_into_a_folder(manifests, tmp_path):
     packed = tmp_path / "packed"
     code = (
-        "import sys; from speechbrain_pib.dataio.pack import _locked\n"
-        "with _locked(sys.argv[1]): print('locked', flush=True); input()"
+        "import sys; from speechbrain_pib.dataio.locks import locked_folder\n"
+        "with locked_folder(sys.argv[1]): print('locked', flush=True); input()"
     )
     other = subprocess.Popen(
         [sys.executable, "-c", code, str(packed)],
@@ -235,7 +235,7 @@ def test_one_process_at_a_time_packs_into_a_folder(manifests, tmp_path):
         stdout=subprocess.PIPE,
     )
     assert other.stdout.readline() == b"locked\n"
-    with pytest.raises(ValueError, match="another process packs into"):
+    with pytest.raises(ValueError, match="another process writes into"):
         pack_manifests(manifests, packed)
     other.kill()
     other.communicate()

@@ -8,7 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from speechbrain_pib.lobes.models.feature_bank import interpolate_preview
-from speechbrain_pib.lobes.models.skimming import Skimmer
+from speechbrain_pib.lobes.models.skimming import Skimmer, _products
 from speechbrain_pib.nnet.skimming_losses import SkimmingLoss
 from speechbrain_pib.utils.skimming_weights import convert_skimmer
 from speechbrain_pib.utils.weights import load_weights
@@ -436,3 +436,12 @@ def test_interpolation_of_a_ramp_is_exact(factor):
     last = (lengths - 1) // factor * factor
     expected = torch.minimum(time, last.unsqueeze(1).float()) * valid
     assert torch.allclose(known, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_products_with_keys_are_the_same_in_either_order(dtype):
+    query, keys = torch.randn(3, 8).to(dtype), torch.randn(3, 5, 8).to(dtype)
+    expected = (query.unsqueeze(1).double() * keys.double()).sum(dim=-1)
+    products = _products(query, keys)
+    assert products.dtype == dtype
+    torch.testing.assert_close(products.double(), expected, atol=0.1, rtol=0.1)

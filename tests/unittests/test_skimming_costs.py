@@ -74,6 +74,13 @@ def test_controls_pay_for_their_moments_only():
     assert dense == pytest.approx(25 * 11.0, rel=1e-4)
 
 
+def test_a_short_video_has_no_more_moments_than_it_has():
+    costs = SkimmingCosts(Skimmer(7, **SIZES), GMACS)
+    for sampling in ("uniform", "random"):
+        cost = costs.of_moments(sampling, [2], 9)
+        assert cost == pytest.approx(costs.of_moments("dense", [2], 9))
+
+
 def test_one_stream_pays_for_itself():
     skimmer = Skimmer(7, selection="hard", glimpses=4, **SIZES)
     costs = SkimmingCosts(skimmer, GMACS).of_outputs([20], 3)

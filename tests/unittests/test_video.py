@@ -311,6 +311,23 @@ def test_damage_missing_and_foreign_files_are_one_error(tmp_path, clip):
         read_frames(str(tmp_path / "damaged.mp4"), [3.9])
 
 
+def test_header_that_claims_centuries_is_an_error(tmp_path):
+    path = tmp_path / "clip.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        image = np.zeros((48, 64, 3), np.uint8)
+        frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    content = bytearray(path.read_bytes())
+    place = content.index(b"\x44\x89\x88") + 3  # Duration, of 8 bytes
+    content[place : place + 8] = struct.pack(">d", 1e13)  # milliseconds
+    path.write_bytes(content)
+    with pytest.raises(UnreadableVideoError, match="lasts 10000000000 s"):
+        probe_video(path)
+
+
 def test_playlist_does_not_open_other_files(tmp_path, clip):
     playlist = tmp_path / "list.mp4"
     playlist.write_text(

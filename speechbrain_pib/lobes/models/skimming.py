@@ -350,8 +350,7 @@ class Skimmer(torch.nn.Module):
             query = self.queries[name](
                 hidden, counted if self.masked_norm else None
             )
-            query = (query * self.key_size**-0.5).unsqueeze(1)
-            scores.append((query.to(key) @ key.transpose(1, 2)).squeeze(1))
+            scores.append(_products(query * self.key_size**-0.5, key))
         scores = torch.stack(scores, dim=1).float()
         lowest = torch.finfo(scores.dtype).min
         attention = scores.masked_fill(~allowed, lowest).softmax(dim=-1)
@@ -451,6 +450,16 @@ def _valid_moments(features, lengths):
     if lengths is None:
         return torch.ones_like(index, dtype=torch.bool)
     return index < (lengths.unsqueeze(1) * time).round().clamp(min=1)
+
+
+def _products(query, keys):
+    """Of a query [batch, size] with keys [batch, T, size]: [batch, T]."""
+    query = query.to(keys).unsqueeze(1)
+    if keys.dtype == torch.float32:
+        # On a CPU a third of the time of the other order; in bfloat16 that
+        # of the other order is a third.
+        return (keys @ query.transpose(1, 2)).squeeze(2)
+    return (query @ keys.transpose(1, 2)).squeeze(1)
 
 
 def _joint(attention, modality_weights):
