@@ -20,6 +20,12 @@ def pytest_addoption(parser):
     parser.addoption("--device", action="store", default="cpu")
 
 
+@pytest.fixture(autouse=True)
+def seed():
+    """Every test draws the same numbers, whatever ran before it."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def device(request):
     """Name of the device on which the tests run, without TensorFloat-32,

@@ -14,6 +14,9 @@ from torchaudio.functional import melscale_fbanks
 # Blocks of bands in which the mel filters are applied: more of them do less
 # arithmetic, and call more kernels.
 BLOCKS = 8
+# Spectra of so many frames fit into the memory that the allocator keeps, where
+# those of a whole pass are given back to the system and asked for again.
+CPU_FRAMES = 200
 
 
 class MultiHopFbank(torch.nn.Module):
@@ -141,8 +144,13 @@ class MultiHopFbank(torch.nn.Module):
         centres = centres.expand(wavs.shape[0], -1)
         with torch.autocast(wavs.device.type, enabled=False):
             frames = self._frames(wavs.float(), centres.float())
-            spectrum = torch.fft.rfft(frames.mul_(self.window), n=self.n_fft)
-            return self._mel(spectrum).add_(self.log_offset).log_()
+            frames = frames.mul_(self.window).flatten(0, 1)
+            mel = [
+                self._mel(torch.fft.rfft(part, n=self.n_fft))
+                for part in frames.split(_frames_at_a_time(frames))
+            ]
+            mel = torch.cat(mel).unflatten(0, centres.shape)
+            return mel.add_(self.log_offset).log_()
 
     def _frames(self, wavs, centres):
         """Cuts [batch, frames, win_length] samples around the centres."""
@@ -155,7 +163,7 @@ class MultiHopFbank(torch.nn.Module):
         return windows[starts + clips * padded.shape[1]]
 
     def _mel(self, spectrum):
-        """Mel magnitudes [batch, frames, n_mels] of a complex spectrum."""
+        """Mel magnitudes [frames, n_mels] of a complex spectrum."""
         # Much faster than abs. The root has no derivative at zero.
         real, imaginary = spectrum.real, spectrum.imag
         power = real.square().addcmul_(imaginary, imaginary)
@@ -167,6 +175,13 @@ class MultiHopFbank(torch.nn.Module):
             ],
             dim=-1,
         )
+
+
+def _frames_at_a_time(frames):
+    """How many frames [n, win_length] go through the transform together."""
+    if frames.device.type == "cpu" and not torch.compiler.is_compiling():
+        return min(CPU_FRAMES, len(frames))
+    return len(frames)
 
 
 def _nonzero_blocks(filters, number):
