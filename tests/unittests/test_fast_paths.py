@@ -111,8 +111,9 @@ def test_frames_equal_those_of_full_spectrograms(baseline, refinement):
 
 
 def test_bfloat16_backbone_stays_close_to_float32(device):
-    backbone = MViTv2(CLASSES, "T", embed_dim=32).to(device).eval()
-    log_mel = torch.randn(2, 100, 64, device=device)
+    # Many logits: a norm of few numbers differs from draw to draw.
+    backbone = MViTv2(100, "T", embed_dim=32).to(device).eval()
+    log_mel = torch.randn(8, 100, 64, device=device)
     with torch.no_grad():
         exact = backbone(log_mel)[1]
         with torch.autocast(torch.device(device).type, torch.bfloat16):
