@@ -8,7 +8,6 @@ import speechbrain as sb
 from torch.nn.functional import cross_entropy
 
 from speechbrain_pib.training import ClassificationBrain
-from speechbrain_pib.utils.reports import results_table, write_tables
 
 
 class DistillationBrain(ClassificationBrain):
@@ -109,13 +108,3 @@ class DistillationBrain(ClassificationBrain):
             scores = {k: v.float().softmax(dim=-1) for k, v in scores.items()}
             self.scores.append(batch.id, targets, scores, self.readable)
         return loss
-
-    def write_results(self):
-        """Writes tables and scores; shows the table."""
-        labels = self.hparams.label_encoder
-        names = [labels.ind2lab[index] for index in range(len(labels))]
-        folder = self.hparams.output_folder
-        text = results_table(self.results["scores"], title="scores of") + "\n"
-        scores, output = self.scores, self.output
-        write_tables(folder, self.results, text, scores, names, output)
-        print(text)

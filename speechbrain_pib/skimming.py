@@ -263,12 +263,11 @@ class SkimmingBrain(ClassificationBrain):
 
     def write_results(self):
         """Writes tables, scores and pictures; shows the table."""
-        labels = self.hparams.label_encoder
         text = write_skimming_results(
             self.hparams.output_folder,
             self.results,
             self.scores,
-            [labels.ind2lab[index] for index in range(len(labels))],
+            self.class_names,
             self.pictures,
         )
         print(text)

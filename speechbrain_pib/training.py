@@ -15,6 +15,7 @@ from speechbrain_pib.utils.averaging import MovingAverage
 from speechbrain_pib.utils.checkpoints import put_interrupted_aside
 from speechbrain_pib.utils.metrics import ClipScores, summarize_classification
 from speechbrain_pib.utils.optimizers import parameter_groups
+from speechbrain_pib.utils.reports import results_table, write_tables
 
 
 class ClassificationBrain(sb.Brain):
@@ -22,14 +23,14 @@ class ClassificationBrain(sb.Brain):
 
     A subclass computes forward and objectives: it appends the terms of the
     loss to `loss_terms`, adds to `unreadable` and, in evaluation, appends to
-    `scores`; and it writes the results of a test. A recipe of another kind of
+    `scores`. A recipe of another kind of
     data set changes `best`, `make_train_sampler` and `summarize`.
 
     It expects in modules: "model"; in hparams: "model", "schedule"
     (WarmupCosine in epochs), "layer_decay" (see parameter_groups), "ema_decay"
     (of the moving average of the weights, with which it evaluates; None for
     the weights themselves), "seed", "train_logger", "coverage" (see
-    report_coverage) and "epoch_counter".
+    report_coverage), "epoch_counter", "label_encoder" and "output_folder".
 
     Example
     -------
@@ -260,9 +261,24 @@ class ClassificationBrain(sb.Brain):
         """
         return {}
 
+    @property
+    def class_names(self):
+        """Class names in the order of the indices."""
+        labels = self.hparams.label_encoder
+        return [labels.ind2lab[index] for index in range(len(labels))]
+
     def write_results(self):
-        """Writes `results` into the output folder; on the main process."""
-        raise NotImplementedError
+        """Writes tables and scores, on the main process; shows the table."""
+        text = results_table(self.results["scores"], title="scores of") + "\n"
+        write_tables(
+            self.hparams.output_folder,
+            self.results,
+            text,
+            self.scores,
+            self.class_names,
+            self.output,
+        )
+        print(text)
 
     def summarize(self, scores, targets, ids):
         """Metrics of the scores of all clips.

@@ -14,25 +14,21 @@ Authors
 
 import os
 
-import numpy as np
 from epic_prepare import prepare_epic
 from miniature import write_miniature
 
-from speechbrain_pib.core import PlayItBackBrain
-from speechbrain_pib.dataio.epic import read_column, read_segments
-from speechbrain_pib.experiment import (
-    load_data,
-    run_experiment,
-    start_experiment,
-)
+from speechbrain_pib.challenge import ChallengeBrain, load_challenge_data
+from speechbrain_pib.dataio.epic import read_column
+from speechbrain_pib.experiment import run_experiment, start_experiment
 from speechbrain_pib.utils.action_metrics import summarize_actions
-from speechbrain_pib.utils.submissions import write_challenge_files
 
 
-class EpicBrain(PlayItBackBrain):
+class EpicBrain(ChallengeBrain):
     """Actions, each of a verb and a noun."""
 
     best = "action_top1"
+    challenge = "action_recognition"
+    task_names = ("verb", "noun")
 
     def summarize(self, scores, targets, ids):
         """Accuracies of verbs, nouns and actions; none without labels."""
@@ -44,27 +40,6 @@ class EpicBrain(PlayItBackBrain):
             [name.split("_")[0] for name in ids],
             num_verbs=self.hparams.tasks[0],
             **self.hparams.groups,
-        )
-
-    def write_results(self):
-        """As for all recipes, and the scores in the published forms."""
-        ids, name = self.scores.ids, "validation"
-        if self.hparams.submission_list is None:
-            super().write_results()
-        else:
-            segments = read_segments(self.hparams.submission_list)
-            ids, name = [segment["ID"] for segment in segments], "submission"
-        scores = np.split(
-            self.scores.scores["fused"], [self.hparams.tasks[0]], axis=1
-        )
-        write_challenge_files(
-            self.hparams.output_folder,
-            name,
-            "action_recognition",
-            self.scores.ids,
-            dict(zip(("verb", "noun"), scores)),
-            ids,
-            self.hparams.supervision,
         )
 
 
@@ -113,15 +88,8 @@ if __name__ == "__main__":
     hparams, run_opts = start_experiment(
         __file__, miniature="hparams/miniature.yaml"
     )
-    splits = ["train", "valid", "test"]
-    if hparams["submission_list"] is not None:
-        if not run_opts["test_only"]:
-            raise ValueError(
-                "submission_list has no labels to train with; train first, "
-                "then give it with --test_only=True"
-            )
-        splits.append("submission")
-    label_encoder, datasets = load_data(prepare_data, hparams, splits)
-    datasets["test"] = datasets.pop("submission", datasets["test"])
+    label_encoder, datasets = load_challenge_data(
+        prepare_data, hparams, run_opts
+    )
     hparams["groups"] = read_groups(hparams["annotation_folder"])
     run_experiment(EpicBrain, hparams, run_opts, label_encoder, datasets)

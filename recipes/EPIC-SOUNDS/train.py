@@ -15,22 +15,19 @@ Authors
 from epic_sounds_prepare import prepare_epic_sounds
 from miniature import write_miniature
 
-from speechbrain_pib.core import PlayItBackBrain
-from speechbrain_pib.dataio.epic import read_segments
-from speechbrain_pib.experiment import (
-    load_data,
-    run_experiment,
-    start_experiment,
-)
+from speechbrain_pib.challenge import ChallengeBrain, load_challenge_data
+from speechbrain_pib.experiment import run_experiment, start_experiment
 from speechbrain_pib.utils.metrics import (
     mean_class_accuracy,
     summarize_classification,
 )
-from speechbrain_pib.utils.submissions import write_challenge_files
 
 
-class EpicSoundsBrain(PlayItBackBrain):
+class EpicSoundsBrain(ChallengeBrain):
     """Sounds of one class each, some classes much rarer than others."""
+
+    challenge = "audio_based_interaction_recognition"
+    task_names = ("interaction",)
 
     def summarize(self, scores, targets, ids):
         """As for all recipes, and mean class accuracy; none without labels."""
@@ -38,24 +35,6 @@ class EpicSoundsBrain(PlayItBackBrain):
             return {}
         metrics = summarize_classification(scores, targets)
         return {**metrics, "mCA": mean_class_accuracy(scores, targets)}
-
-    def write_results(self):
-        """As for all recipes, and the scores in the form of the challenge."""
-        ids, name = self.scores.ids, "validation"
-        if self.hparams.submission_list is None:
-            super().write_results()
-        else:
-            segments = read_segments(self.hparams.submission_list)
-            ids, name = [segment["ID"] for segment in segments], "submission"
-        write_challenge_files(
-            self.hparams.output_folder,
-            name,
-            "audio_based_interaction_recognition",
-            self.scores.ids,
-            {"interaction": self.scores.scores["fused"]},
-            ids,
-            self.hparams.supervision,
-        )
 
 
 def prepare_data(hparams):
@@ -81,14 +60,7 @@ if __name__ == "__main__":
     hparams, run_opts = start_experiment(
         __file__, miniature="hparams/miniature.yaml"
     )
-    splits = ["train", "valid", "test"]
-    if hparams["submission_list"] is not None:
-        if not run_opts["test_only"]:
-            raise ValueError(
-                "submission_list has no labels to train with; train first, "
-                "then give it with --test_only=True"
-            )
-        splits.append("submission")
-    label_encoder, datasets = load_data(prepare_data, hparams, splits)
-    datasets["test"] = datasets.pop("submission", datasets["test"])
+    label_encoder, datasets = load_challenge_data(
+        prepare_data, hparams, run_opts
+    )
     run_experiment(EpicSoundsBrain, hparams, run_opts, label_encoder, datasets)
