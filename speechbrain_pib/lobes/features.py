@@ -165,8 +165,8 @@ class MultiHopFbank(torch.nn.Module):
     def _mel(self, spectrum):
         """Mel magnitudes [frames, n_mels] of a complex spectrum."""
         # Much faster than abs. The root has no derivative at zero.
-        real, imaginary = spectrum.real, spectrum.imag
-        power = real.square().addcmul_(imaginary, imaginary)
+        squares = torch.view_as_real(spectrum).square_()
+        power = squares[..., 0] + squares[..., 1]
         magnitude = power.clamp_(min=1e-30).sqrt_()
         return torch.cat(
             [
