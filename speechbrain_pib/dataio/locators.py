@@ -118,7 +118,7 @@ class _Audio:
             ) from error
         audio = torch.from_numpy(samples)
         # The extremes tell as much as a test of each sample, 15 times as fast.
-        if len(audio) and not all(map(math.isfinite, torch.aminmax(audio))):
+        if audio.numel() and not all(map(math.isfinite, torch.aminmax(audio))):
             raise UnreadableAudioError(
                 f"{self.locator} holds samples that are not finite (NaN or "
                 f"infinite) {place}"
@@ -204,9 +204,10 @@ class HDF5Audio(_Audio):
             ) from error
         if not isinstance(self.dataset, h5py.Dataset):
             raise UnreadableAudioError(f"{path} holds no dataset {key!r}")
-        if self.dataset.ndim not in (1, 2) or self.dataset.dtype.kind not in (
-            "i",
-            "f",
+        if (
+            self.dataset.ndim not in (1, 2)
+            or self.dataset.shape[1:] == (0,)
+            or self.dataset.dtype.kind not in "if"
         ):
             raise UnreadableAudioError(
                 f"{locator} is no audio: {self.dataset.dtype} of shape "
