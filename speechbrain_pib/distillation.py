@@ -58,7 +58,7 @@ class DistillationBrain(ClassificationBrain):
         """
         # While it is on the host; asking the device would wait for it.
         self.readable = batch.readable.data.flatten().tolist()
-        batch = batch.to(self.device)
+        batch = batch.to(self.device, non_blocking=True)
         output = self.modules.model(
             batch.image.data, batch.wav.data, batch.has_audio.data.squeeze(-1)
         )

@@ -33,11 +33,11 @@ class SkimmingBrain(ClassificationBrain):
 
     Beside what ClassificationBrain expects (without layer_decay), it expects
     in hparams: "loss" (SkimmingLoss), "lr_factors" (see part_groups),
-    "selection" and "test_selection" (of the Skimmer, in training and in
-    evaluation), "sampling" ("learned", or a control to train and to test with:
-    "uniform", "random" or "dense"), "stream_gmacs" (of the features of a
-    moment, by stream), "label_encoder", "output_folder" and "pictures" (number
-    of test videos to draw).
+    "selection" (of the Skimmer, in training; its own is that of evaluation),
+    "sampling" ("learned", or a control to train and to test with: "uniform",
+    "random" or "dense"), "stream_gmacs" (of the features of a moment, by
+    stream), "label_encoder", "output_folder" and "pictures" (number of test
+    videos to draw).
 
     Example
     -------
@@ -83,15 +83,14 @@ class SkimmingBrain(ClassificationBrain):
         output : SkimmingOutput
             None for a control.
         """
-        batch = batch.to(self.device)
+        batch = batch.to(self.device, non_blocking=True)
         features, lengths = self._features(batch)
         if self.hparams.sampling != "learned":
             return {"average": self._control_logits(batch, stage)}, None
-        training = stage == sb.Stage.TRAIN
-        self.hparams.model.selection = (
-            self.hparams.selection if training else self.hparams.test_selection
-        )
-        output = self.modules.model(features, lengths)
+        selection = self.hparams.model.selection
+        if stage == sb.Stage.TRAIN:
+            selection = self.hparams.selection
+        output = self.modules.model(features, lengths, selection=selection)
         return {"average": output.logits, "last": output.last_logits}, output
 
     def _features(self, batch):
@@ -181,9 +180,8 @@ class SkimmingBrain(ClassificationBrain):
             means = running_mean(fused, moments)
             logits[sampling] = model.classifier(means[:, -1])
         if model.selection != "soft":
-            model.selection = "soft"
-            logits["soft"] = model(features, lengths).logits
-            model.selection = self.hparams.test_selection
+            soft = model(features, lengths, selection="soft")
+            logits["soft"] = soft.logits
         if len(model.streams) > 1:
             for kept in model.streams:
                 alone = {
@@ -238,7 +236,7 @@ class SkimmingBrain(ClassificationBrain):
         }
         if self.hparams.sampling != "learned":
             return description
-        description["selection"] = self.hparams.test_selection
+        description["selection"] = model.selection
         self.curve_scores.gather()
         looks = self.looks.gather().scores
         costs = SkimmingCosts(model, self.hparams.stream_gmacs)

@@ -109,11 +109,6 @@ class SkimmingClassifier(Pretrained):
     HPARAMS_NEEDED = ["image_size", "label_encoder"]
     MODULES_NEEDED = ["model", "student"]
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        # The preview does not know the moments well enough to mix them.
-        self.mods.model.selection = "hard"
-
     @classmethod
     def from_hparams(cls, source, *args, **kwargs):
         """Loads a folder that `export_skimming` wrote.
@@ -170,7 +165,10 @@ class SkimmingClassifier(Pretrained):
         video = _Video(path, steps, self)
         with self.inference_ctx:
             features = video.preview()
-            output = self.mods.model(features, fetch=video.fetch)
+            # The preview does not know the moments well enough to mix them.
+            output = self.mods.model(
+                features, fetch=video.fetch, selection="hard"
+            )
         probabilities = output.logits[0].float().softmax(dim=-1)
         score, index = probabilities.max(dim=-1)
         labels = self.hparams.label_encoder

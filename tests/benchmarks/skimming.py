@@ -98,9 +98,8 @@ def main():
     features = dict(zip(skimmer.streams, noise.to(device)))
 
     def skim(selection, precision):
-        skimmer.selection = selection
         with torch.no_grad(), autocast(device, precision):
-            return skimmer(features).logits
+            return skimmer(features, selection=selection).logits
 
     functions = {"as published": lambda: published(skimmer, features)}
     for precision in DTYPES:

@@ -120,9 +120,8 @@ def test_it_says_what_all_features_would_say(exported, classifier):
         name: torch.cat([torch.from_numpy(part[name]) for part in parts])[None]
         for name in ("image", "audio")
     }
-    exported.model.selection = "hard"
     with torch.no_grad():
-        output = exported.model(features)
+        output = exported.model(features, selection="hard")
     seen = classifier.classify_video(exported.video)
     torch.testing.assert_close(
         seen.probabilities,

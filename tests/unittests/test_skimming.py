@@ -424,6 +424,19 @@ def test_streams_of_different_length_are_an_error():
 def test_unknown_choice_is_an_error():
     with pytest.raises(ValueError, match="soft, hard, hard_preview.*'best'"):
         Skimmer(7, selection="best")
+    with pytest.raises(ValueError, match="soft, hard, hard_preview.*'best'"):
+        random_skimmer()(random_features(), selection="best")
+
+
+def test_a_forward_may_name_another_selection():
+    soft = random_skimmer(selection="soft").eval()
+    hard = random_skimmer(selection="hard").eval()
+    features = random_features()
+    expected = soft(features).logits
+    named = soft(features, selection="hard").logits
+    assert torch.equal(named, hard(features).logits)
+    assert not torch.allclose(named, expected)
+    assert torch.equal(soft(features).logits, expected)
 
 
 @pytest.mark.parametrize("factor", [2, 3, 4, 8])

@@ -22,14 +22,15 @@ def make_brain(**hparams):
     """A brain for a tiny skimmer."""
     torch.manual_seed(0)
     sizes = {"input_size": 16, "hidden_size": 24, "key_size": 12}
-    model = Skimmer(CLASSES, glimpses=4, subsample=[8, 1], **sizes)
+    model = Skimmer(
+        CLASSES, glimpses=4, selection="hard", subsample=[8, 1], **sizes
+    )
     hparams = {
         "model": model,
         "ema_decay": None,
         "loss": SkimmingLoss(),
         "lr_factors": {"fusion": 0.0, "classifier": 0.1},
         "selection": "soft",
-        "test_selection": "hard",
         "sampling": "learned",
         "skimmer_weights": None,
         "stream_gmacs": {"image": 2.0, "audio": 1.0},

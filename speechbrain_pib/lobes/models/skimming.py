@@ -129,8 +129,8 @@ class Skimmer(torch.nn.Module):
         Input of the other steps: "soft", the previewed features weighted by
         the attention; "hard", the real features of the selected moment;
         "hard_preview", its row of the preview (published). In training the
-        gradient of hard selection is that of the mixture. An attribute that
-        may be changed at any time.
+        gradient of hard selection is that of the mixture. Each forward may
+        name another one.
     moments : str
         At which moment hard selection looks: "shared", one for all streams,
         where the attention weighted by the modality weights is largest;
@@ -197,12 +197,8 @@ class Skimmer(torch.nn.Module):
         self.keys_from = keys_from
         self.average = average
         self.masked_norm = masked_norm
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise ValueError(
-                    f"{name} is one of {', '.join(choices)}, not "
-                    f"{getattr(self, name)!r}"
-                )
+        for name in CHOICES:
+            _check_choice(name, getattr(self, name))
         self.keys = torch.nn.ModuleDict(
             {name: Keys(input_size, key_size) for name in self.streams}
         )
@@ -226,7 +222,9 @@ class Skimmer(torch.nn.Module):
         self.step_classifier = torch.nn.Linear(hidden_size, num_classes)
         self.classifier = torch.nn.Linear(input_size, num_classes)
 
-    def forward(self, features, lengths=None, *, start=None, fetch=None):
+    def forward(
+        self, features, lengths=None, *, start=None, fetch=None, selection=None
+    ):
         """Skims a batch of videos.
 
         Arguments
@@ -245,11 +243,15 @@ class Skimmer(torch.nn.Module):
             input_size] of a stream at the moments with these indices [batch]
             (default: takes them from `features`). It is called for what is
             looked at and no more; for a video that is over with index 0.
+        selection : str
+            As in the constructor (default: what was given there).
 
         Returns
         -------
         output : SkimmingOutput
         """
+        selection = selection or self.selection
+        _check_choice("selection", selection)
         bank = self._bank(features, lengths, fetch)
         known = bank.previews if self.keys_from == "preview" else bank.features
         keys = [
@@ -286,7 +288,7 @@ class Skimmer(torch.nn.Module):
             )
             counted = counted & allowed.any(dim=-1).all(dim=-1)
             if index + 1 < self.glimpses:
-                looked, looked_at = self._look(bank, moments, joint)
+                looked, looked_at = self._look(bank, moments, joint, selection)
         return self._classify(steps, bank)
 
     def _bank(self, features, lengths, fetch):
@@ -366,13 +368,13 @@ class Skimmer(torch.nn.Module):
             return moment.expand(-1, len(self.streams))
         return attention.argmax(dim=-1)
 
-    def _look(self, bank, moments, joint):
+    def _look(self, bank, moments, joint, selection):
         """Next input [batch, input_size] of each stream, and its moments."""
         if self.moments == "first":
             moments = moments[:, :1].expand_as(moments)
-        if self.selection == "soft":
+        if selection == "soft":
             return bank.mixture(joint), moments
-        look = bank.real if self.selection == "hard" else bank.previewed
+        look = bank.real if selection == "hard" else bank.previewed
         looked = look(moments)
         if self.training:
             # Else queries, keys and modality attention learn nothing.
@@ -441,6 +443,14 @@ class Skimmer(torch.nn.Module):
         step = recurrent + queries + attention + heads + fusion
         keys = streams * time * size * self.key_size
         return keys + (self.glimpses if glimpses is None else glimpses) * step
+
+
+def _check_choice(name, value):
+    """Raises where an option has a value that it cannot have."""
+    if value not in CHOICES[name]:
+        raise ValueError(
+            f"{name} is one of {', '.join(CHOICES[name])}, not {value!r}"
+        )
 
 
 def _valid_moments(features, lengths):
