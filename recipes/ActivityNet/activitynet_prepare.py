@@ -1,7 +1,7 @@
 """Manifests of ActivityNet 1.3 (http://activity-net.org).
 
 Joins the official annotations, or Kinetics' in its official form, with the
-features that `speechbrain_pib.dataio.extract_features` wrote, or with the
+features that `speechbrain_pib.inference.features` wrote, or with the
 video files themselves.
 
 Authors
@@ -14,7 +14,6 @@ import os
 
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_pib.dataio.feature_datasets import format_segments
 from speechbrain_pib.dataio.manifest import (
     atomic_writer,
     hash_ids,
@@ -25,8 +24,9 @@ from speechbrain_pib.dataio.manifest import (
     report_coverage,
     write_manifest,
 )
-from speechbrain_pib.dataio.video_features import published_rows
-from speechbrain_pib.dataio.video_files import find_videos
+from speechbrain_pib.dataio.video.feature_datasets import format_segments
+from speechbrain_pib.dataio.video.features import published_rows
+from speechbrain_pib.dataio.video.files import find_videos
 
 logger = get_logger(__name__)
 
@@ -347,7 +347,7 @@ def _read_feature_manifest(path):
     if not os.path.isfile(path):
         raise ValueError(
             f"features: there is no file {path}; write it with python -m "
-            "speechbrain_pib.dataio.extract_features"
+            "speechbrain_pib.inference.features"
         )
     folder = os.path.dirname(os.path.abspath(path))
     rows = {}

@@ -2,7 +2,7 @@
 """Trains Listen to Look on ActivityNet (https://arxiv.org/abs/1912.04487).
 
 > python train.py hparams/imgaud2vid.yaml --data_folder=/path/to/Kinetics ...
-> python -m speechbrain_pib.dataio.extract_features /path/to/ActivityNet/videos \
+> python -m speechbrain_pib.inference.features /path/to/ActivityNet/videos \
       /path/to/ActivityNet/features.hdf5 --weights=imgaud2vid.ckpt
 > python train.py hparams/skim.yaml --data_folder=/path/to/ActivityNet
 
@@ -29,22 +29,22 @@ from miniature import write_miniature
 from speechbrain.utils.distributed import run_on_main
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_pib.dataio.extract_features import Encoder, extract_features
-from speechbrain_pib.dataio.feature_datasets import feature_datasets
-from speechbrain_pib.dataio.moment_datasets import moment_datasets
-from speechbrain_pib.distillation import DistillationBrain
-from speechbrain_pib.experiment import (
-    load_data,
-    start_experiment,
-    train_and_test,
-)
+from speechbrain_pib.dataio.video.feature_datasets import feature_datasets
+from speechbrain_pib.dataio.video.moment_datasets import moment_datasets
 from speechbrain_pib.inference.export_skimming import export_skimming
+from speechbrain_pib.inference.features import Encoder, extract_features
 from speechbrain_pib.lobes.models.imgaud2vid import (
     load_student,
     start_student,
 )
-from speechbrain_pib.skimming import SkimmingBrain
-from speechbrain_pib.utils.arguments import find_beside
+from speechbrain_pib.training.arguments import find_beside
+from speechbrain_pib.training.distillation import DistillationBrain
+from speechbrain_pib.training.experiment import (
+    load_data,
+    start_experiment,
+    train_and_test,
+)
+from speechbrain_pib.training.skimming import SkimmingBrain
 from speechbrain_pib.utils.skimming_weights import load_fusion, load_skimmer
 
 logger = get_logger(__name__)

@@ -10,23 +10,23 @@ Authors
 import hashlib
 import os
 
-from speechbrain.utils.logger import get_logger
-
-from speechbrain_pib.dataio.audio_files import preference, walk_audio
-from speechbrain_pib.dataio.audioset import (
+from audioset_lists import (
     parse_clip_name,
     read_class_labels,
     read_segments,
     read_videos,
 )
+from speechbrain.utils.logger import get_logger
+
+from speechbrain_pib.dataio.audio.checks import UnreadableAudioError, check_many
+from speechbrain_pib.dataio.audio.files import preference, walk_audio
 from speechbrain_pib.dataio.manifest import (
     is_prepared,
     mark_prepared,
     report_coverage,
     write_manifest,
 )
-from speechbrain_pib.dataio.probe import UnreadableAudioError, check_many
-from speechbrain_pib.dataio.splits import is_held_out
+from speechbrain_pib.dataio.preparation import is_held_out
 
 logger = get_logger(__name__)
 

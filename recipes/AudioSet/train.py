@@ -17,7 +17,7 @@ from miniature import write_miniature
 
 from speechbrain_pib.core import PlayItBackBrain
 from speechbrain_pib.dataio.sampling import class_balanced_sampler
-from speechbrain_pib.experiment import (
+from speechbrain_pib.training.experiment import (
     load_data,
     run_experiment,
     start_experiment,

@@ -10,13 +10,13 @@ Authors
 import os
 from functools import partial
 
-from speechbrain_pib.dataio.epic import (
+from speechbrain_pib.epic.annotations import (
     read_class_names,
     read_segments,
     read_splits,
     read_video_durations,
 )
-from speechbrain_pib.dataio.untrimmed import prepare_segments
+from speechbrain_pib.epic.recordings import prepare_segments
 
 
 def prepare_epic(
@@ -34,7 +34,7 @@ def prepare_epic(
     """Writes `train.csv`, `valid.csv` and `test.csv` for EPIC-KITCHENS-100.
 
     And `submission.csv` if there is a list of actions without classes. See
-    `speechbrain_pib.dataio.untrimmed.prepare_segments` for their columns and
+    `speechbrain_pib.epic.recordings.prepare_segments` for their columns and
     for what happens to actions that cannot be heard. A label is a verb and a
     noun, such as "verb:take|noun:tap".
 
@@ -131,7 +131,7 @@ def read_labelled(path, classes):
     Arguments
     ---------
     path : str
-        See `speechbrain_pib.dataio.epic.read_segments`.
+        See `speechbrain_pib.epic.annotations.read_segments`.
     classes : tuple
         From `list_classes`.
 

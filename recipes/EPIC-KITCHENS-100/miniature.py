@@ -14,7 +14,7 @@ import os
 import numpy as np
 
 from speechbrain_pib.dataio.synthesis import write_once, write_rows
-from speechbrain_pib.dataio.synthetic_videos import (
+from speechbrain_pib.epic.miniature import (
     draw_segments,
     format_timestamp,
     write_video_sounds,

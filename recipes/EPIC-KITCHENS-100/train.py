@@ -17,10 +17,10 @@ import os
 from epic_prepare import prepare_epic
 from miniature import write_miniature
 
-from speechbrain_pib.challenge import ChallengeBrain, load_challenge_data
-from speechbrain_pib.dataio.epic import read_column
-from speechbrain_pib.experiment import run_experiment, start_experiment
-from speechbrain_pib.utils.action_metrics import summarize_actions
+from speechbrain_pib.epic.annotations import read_column
+from speechbrain_pib.epic.challenge import ChallengeBrain, load_challenge_data
+from speechbrain_pib.epic.metrics import summarize_actions
+from speechbrain_pib.training.experiment import run_experiment, start_experiment
 
 
 class EpicBrain(ChallengeBrain):

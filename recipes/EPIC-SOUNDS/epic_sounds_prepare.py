@@ -9,13 +9,13 @@ Authors
 
 from functools import partial
 
-from speechbrain_pib.dataio.epic import (
+from speechbrain_pib.epic.annotations import (
     read_segments,
     read_sound_classes,
     read_splits,
     read_video_durations,
 )
-from speechbrain_pib.dataio.untrimmed import prepare_segments
+from speechbrain_pib.epic.recordings import prepare_segments
 
 
 def prepare_epic_sounds(
@@ -33,7 +33,7 @@ def prepare_epic_sounds(
     """Writes `train.csv`, `valid.csv` and `test.csv` for EPIC-SOUNDS.
 
     And `submission.csv` if there is a list of sounds without classes. See
-    `speechbrain_pib.dataio.untrimmed.prepare_segments` for their columns and
+    `speechbrain_pib.epic.recordings.prepare_segments` for their columns and
     for what happens to sounds that cannot be heard.
 
     Arguments
@@ -105,7 +105,7 @@ def read_labelled(path, classes):
     Arguments
     ---------
     path : str
-        See `speechbrain_pib.dataio.epic.read_segments`.
+        See `speechbrain_pib.epic.annotations.read_segments`.
     classes : list of str
         All class names.
 

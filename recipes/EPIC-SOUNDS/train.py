@@ -15,12 +15,12 @@ Authors
 from epic_sounds_prepare import prepare_epic_sounds
 from miniature import write_miniature
 
-from speechbrain_pib.challenge import ChallengeBrain, load_challenge_data
-from speechbrain_pib.experiment import run_experiment, start_experiment
-from speechbrain_pib.utils.metrics import (
+from speechbrain_pib.epic.challenge import ChallengeBrain, load_challenge_data
+from speechbrain_pib.evaluation.metrics import (
     mean_class_accuracy,
     summarize_classification,
 )
+from speechbrain_pib.training.experiment import run_experiment, start_experiment
 
 
 class EpicSoundsBrain(ChallengeBrain):

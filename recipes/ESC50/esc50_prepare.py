@@ -14,6 +14,7 @@ import zipfile
 from speechbrain.utils.logger import get_logger
 from tqdm.contrib import tqdm
 
+from speechbrain_pib.dataio.audio.checks import UnreadableAudioError, check_many
 from speechbrain_pib.dataio.manifest import (
     is_prepared,
     mark_prepared,
@@ -21,7 +22,6 @@ from speechbrain_pib.dataio.manifest import (
     report_coverage,
     write_manifest,
 )
-from speechbrain_pib.dataio.probe import UnreadableAudioError, check_many
 
 logger = get_logger(__name__)
 

@@ -14,7 +14,7 @@ Authors
 from esc50_prepare import download_esc50, prepare_esc50
 
 from speechbrain_pib.core import PlayItBackBrain
-from speechbrain_pib.experiment import (
+from speechbrain_pib.training.experiment import (
     load_data,
     run_experiment,
     start_experiment,

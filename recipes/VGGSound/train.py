@@ -16,12 +16,12 @@ from miniature import write_miniature
 from vggsound_prepare import prepare_vggsound
 
 from speechbrain_pib.core import PlayItBackBrain
-from speechbrain_pib.experiment import (
+from speechbrain_pib.training.arguments import find_beside
+from speechbrain_pib.training.experiment import (
     load_data,
     run_experiment,
     start_experiment,
 )
-from speechbrain_pib.utils.arguments import find_beside
 
 
 def prepare_data(hparams):

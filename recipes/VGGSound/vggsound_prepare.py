@@ -14,7 +14,8 @@ import re
 
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_pib.dataio.audio_files import preference, walk_audio
+from speechbrain_pib.dataio.audio.checks import UnreadableAudioError, check_many
+from speechbrain_pib.dataio.audio.files import preference, walk_audio
 from speechbrain_pib.dataio.manifest import (
     is_prepared,
     mark_prepared,
@@ -23,8 +24,7 @@ from speechbrain_pib.dataio.manifest import (
     report_coverage,
     write_manifest,
 )
-from speechbrain_pib.dataio.probe import UnreadableAudioError, check_many
-from speechbrain_pib.dataio.splits import is_held_out
+from speechbrain_pib.dataio.preparation import is_held_out
 
 logger = get_logger(__name__)
 

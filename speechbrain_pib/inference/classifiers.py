@@ -14,8 +14,8 @@ import torch
 from speechbrain.inference.interfaces import Pretrained
 from speechbrain.utils.fetching import FetchSource
 
-from speechbrain_pib.dataio.probe import probe_audio
-from speechbrain_pib.dataio.segments import (
+from speechbrain_pib.dataio.audio.checks import probe_audio
+from speechbrain_pib.dataio.audio.crops import (
     read_segment,
     stack_segments,
     view_starts,

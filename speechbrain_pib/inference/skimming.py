@@ -12,14 +12,14 @@ from typing import NamedTuple
 import torch
 from speechbrain.inference.interfaces import Pretrained
 
-from speechbrain_pib.dataio.video import iter_frames, read_frames
-from speechbrain_pib.dataio.video_files import probe_video
-from speechbrain_pib.dataio.video_sound import (
+from speechbrain_pib.dataio.video.files import probe_video
+from speechbrain_pib.dataio.video.frames import iter_frames, read_frames
+from speechbrain_pib.dataio.video.sound import (
     is_silent,
     iter_seconds,
     read_sound,
 )
-from speechbrain_pib.dataio.video_steps import CHUNK, count_steps
+from speechbrain_pib.dataio.video.steps import CHUNK, count_steps
 from speechbrain_pib.inference.classifiers import check_source
 
 

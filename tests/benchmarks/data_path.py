@@ -25,9 +25,12 @@ import soundfile
 import torch
 from speechbrain.dataio.dataloader import make_dataloader
 
-from speechbrain_pib.dataio.datasets import clip_dataset, load_label_encoder
+from speechbrain_pib.dataio.clip_datasets import (
+    clip_dataset,
+    load_label_encoder,
+)
 from speechbrain_pib.dataio.manifest import report_coverage, write_manifest
-from speechbrain_pib.dataio.pack import pack_manifests
+from speechbrain_pib.dataio.packing.manifests import pack_manifests
 
 
 def make_clip(rng, seconds, sample_rate):

@@ -20,7 +20,7 @@ import sys
 import time
 from pathlib import Path
 
-from speechbrain_pib.training import ClassificationBrain
+from speechbrain_pib.training.classification import ClassificationBrain
 
 
 def timed(fit_batch, spans):

@@ -12,7 +12,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from speechbrain_pib.utils.submissions import check_submission
+from speechbrain_pib.epic.submissions import check_submission
 
 SMALL = ["--miniature_clips=120", "--valid_fraction=0.3"]
 LISTS = "miniature_120/{}-annotations/{}_test_timestamps.csv"

@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 import pytest
 
-from speechbrain_pib.dataio.pack import pack_manifests
+from speechbrain_pib.dataio.packing.manifests import pack_manifests
 
 
 @pytest.mark.parametrize("container", ["shards", "hdf5"])

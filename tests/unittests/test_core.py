@@ -17,7 +17,7 @@ from speechbrain_pib.lobes.models.playitback import PlayItBack
 from speechbrain_pib.lobes.models.slot_attention import SlotSelector
 from speechbrain_pib.nnet.losses import PlayItBackLoss
 from speechbrain_pib.nnet.schedulers import WarmupCosine
-from speechbrain_pib.utils.optimizers import build_optimizer
+from speechbrain_pib.training.optimizers import build_optimizer
 
 
 @pytest.fixture

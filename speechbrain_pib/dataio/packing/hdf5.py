@@ -1,0 +1,327 @@
+"""Packs a folder of audio files into one HDF5 file.
+
+> python -m speechbrain_pib.dataio.packing.hdf5 AUDIO_FOLDER FILE.hdf5
+
+One dataset per file, named as the file without its extension, with its rate
+as the attribute `sample_rate`. What an interrupted run finished is kept.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import argparse
+import multiprocessing
+import os
+from collections import deque
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
+import h5py
+import numpy as np
+import torch
+from tqdm.contrib import tqdm
+
+from speechbrain_pib.dataio.audio.crops import audio_normalizer
+from speechbrain_pib.dataio.audio.files import walk_audio
+from speechbrain_pib.dataio.audio.locators import (
+    UnreadableAudioError,
+    open_audio,
+)
+
+UNFINISHED = "unfinished"  # name of a dataset while it is written
+BLOCK_SECONDS = 60  # resampled at a time
+
+
+def read_samples(locator, sample_rate=None, dtype="int16"):
+    """Decodes all of an audio file, as mono, in blocks of a minute.
+
+    Arguments
+    ---------
+    locator : str
+        A file, or see `speechbrain_pib.dataio.audio.locators`.
+    sample_rate : int
+        Rate of the result in Hz (default: that of the file).
+    dtype : str
+        "int16" (rounded, clipped at full scale) or "float32".
+
+    Returns
+    -------
+    samples : numpy.ndarray
+        [n]
+    sample_rate : int
+        In Hz.
+
+    Raises
+    ------
+    UnreadableAudioError
+        If any of it cannot be decoded.
+
+    Example
+    -------
+    >>> import soundfile
+    >>> path = getfixture("tmpdir") / "ramp.wav"
+    >>> soundfile.write(path, np.arange(3, dtype=np.int16), 16000)
+    >>> read_samples(path)
+    (array([0, 1, 2], dtype=int16), 16000)
+    """
+    with open_audio(locator) as audio:
+        if audio.frames < 1:
+            raise UnreadableAudioError(f"{locator} holds no samples")
+        audio.check_size()
+        sample_rate = sample_rate or audio.sample_rate
+        block = BLOCK_SECONDS * audio.sample_rate
+        blocks = [
+            _resample_block(audio, start, block, sample_rate)
+            for start in range(0, audio.frames, block)
+        ]
+    samples = torch.cat(blocks)
+    if dtype == "int16":
+        samples = (samples * 2**15).round().clamp(-(2**15), 2**15 - 1)
+        samples = samples.to(torch.int16)
+    return samples.numpy(), sample_rate
+
+
+def _resample_block(audio, start, size, sample_rate):
+    """A block of audio, resampled as if all of it were.
+
+    A second more on each side is what the filter sees there; whole seconds
+    are whole numbers of samples at any rate.
+    """
+    context = min(start, audio.sample_rate)
+    stop = min(start + size, audio.frames)
+    begin, end = start - context, min(stop + audio.sample_rate, audio.frames)
+    samples = audio.read(begin, end - begin)
+    if len(samples) < end - begin:
+        raise UnreadableAudioError(
+            f"{audio.locator} is truncated: its header says "
+            f"{audio.duration:.3f} s, but it ends before that"
+        )
+    resampled = audio_normalizer(sample_rate)(samples, audio.sample_rate)
+    first = context // audio.sample_rate * sample_rate
+    if stop == audio.frames:
+        return resampled[first:]
+    return resampled[first : first + size // audio.sample_rate * sample_rate]
+
+
+def map_processes(function, items, processes):
+    """As `map`, in several processes; few results wait to be taken.
+
+    Arguments
+    ---------
+    function : callable
+        Of a module, or a partial one.
+    items : iterable
+        Its arguments.
+    processes : int
+        Number of processes; with 1, this one does it all.
+
+    Yields
+    ------
+    result : object
+        Of each item, in order.
+
+    Example
+    -------
+    >>> list(map_processes(abs, [-1, 2], processes=1))
+    [1, 2]
+    """
+    if processes == 1:
+        yield from map(function, items)
+        return
+    with ProcessPoolExecutor(
+        processes,
+        # A fork of a process that used torch's threads may hang.
+        multiprocessing.get_context("spawn"),
+        initializer=torch.set_num_threads,
+        initargs=(1,),
+    ) as pool:
+        waiting = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > 2 * processes:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def find_audio(folder):
+    """Finds the audio files under a folder.
+
+    Arguments
+    ---------
+    folder : str
+        Where to search.
+
+    Returns
+    -------
+    audio : dict
+        File name without extension -> path, sorted.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or two of the same name.
+    """
+    audio = {}
+    for name, path in walk_audio(folder):
+        if name in audio:
+            raise ValueError(
+                f"{path} and {audio[name]} have the same name; they would be "
+                "the same dataset"
+            )
+        audio[name] = path
+    if not audio:
+        raise ValueError(f"there is no audio file (wav, ...) under {folder}")
+    return dict(sorted(audio.items()))
+
+
+def pack_folder(
+    audio_folder, path, *, dtype="int16", sample_rate=None, processes=1
+):
+    """Packs a folder of audio files into one HDF5 file, as mono.
+
+    Arguments
+    ---------
+    audio_folder : str
+        Searched, with all folders in it, for wav, flac, ogg and mp3 files.
+    path : str
+        The HDF5 file. What it has already is not read again.
+    dtype : str
+        "int16" or "float32".
+    sample_rate : int
+        Rate of all datasets in Hz (default: that of each file).
+    processes : int
+        Files that are decoded at the same time.
+
+    Returns
+    -------
+    unreadable : dict
+        Path of each file that could not be packed -> reason.
+
+    Raises
+    ------
+    ValueError
+        If there is no audio, two files have the same name, or the HDF5 file
+        was written with other options.
+
+    Example
+    -------
+    >>> pack_folder("audio", "audio.hdf5")  # doctest: +SKIP
+    """
+    audio = find_audio(audio_folder)
+    unreadable = {}
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with h5py.File(path, "a") as file:
+        file.pop(UNFINISHED, None)
+        _check_packed(file, dtype, sample_rate)
+        todo = {stem: audio[stem] for stem in audio if stem not in file}
+        results = map_processes(
+            partial(_read_or_error, sample_rate=sample_rate, dtype=dtype),
+            todo.values(),
+            processes,
+        )
+        for stem, result in tqdm(
+            zip(todo, results), total=len(audio), initial=len(file)
+        ):
+            if isinstance(result, UnreadableAudioError):
+                unreadable[audio[stem]] = str(result)
+                continue
+            write_dataset(file, UNFINISHED, *result)
+            file.flush()
+            file.move(UNFINISHED, stem)
+            file.flush()
+    return unreadable
+
+
+def _check_packed(file, dtype, sample_rate):
+    """Raises if a dataset of an earlier run has another form."""
+    for name, dataset in file.items():
+        stored = dataset.dtype, dataset.attrs["sample_rate"]
+        if stored != (np.dtype(dtype), sample_rate or stored[1]):
+            raise ValueError(
+                f"{file.filename} holds {name} as {stored[0]} at {stored[1]} "
+                "Hz, which is not what is asked for; choose another file"
+            )
+
+
+def _read_or_error(path, **options):
+    """`read_samples` that returns its error."""
+    try:
+        return read_samples(path, **options)
+    except UnreadableAudioError as error:
+        return UnreadableAudioError(str(error))
+
+
+def write_dataset(file, name, samples, sample_rate):
+    """Writes audio as a dataset.
+
+    Arguments
+    ---------
+    file : h5py.File
+        Open for writing.
+    name : str
+        Of the dataset.
+    samples : numpy.ndarray
+        [n]
+    sample_rate : int
+        In Hz, stored as an attribute.
+
+    Example
+    -------
+    >>> with h5py.File(getfixture("tmpdir") / "a.hdf5", "w") as file:
+    ...     write_dataset(file, "noise", np.zeros(16000, np.int16), 16000)
+    ...     len(file["noise"]), int(file["noise"].attrs["sample_rate"])
+    (16000, 16000)
+    """
+    dataset = file.create_dataset(name, data=samples)
+    dataset.attrs["sample_rate"] = sample_rate
+
+
+def main(arguments=None):
+    """Runs the command.
+
+    Arguments
+    ---------
+    arguments : list of str
+        Without the name of the program (default: those of the process).
+
+    Example
+    -------
+    >>> main(["audio", "audio.hdf5", "--processes=4"])  # doctest: +SKIP
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m speechbrain_pib.dataio.packing.hdf5",
+        description="Packs a folder of audio files into one HDF5 file.",
+    )
+    parser.add_argument("audio_folder", help="searched for wav, flac, ogg, mp3")
+    parser.add_argument("hdf5_file", help="one dataset per audio file")
+    parser.add_argument(
+        "--dtype",
+        choices=["int16", "float32"],
+        default="int16",
+        help="of the samples (default: int16)",
+    )
+    parser.add_argument(
+        "--sample_rate", type=int, help="in Hz (default: that of each file)"
+    )
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=os.cpu_count(),
+        help="files decoded at the same time (default: all cores)",
+    )
+    options = parser.parse_args(arguments)
+    unreadable = pack_folder(
+        options.audio_folder,
+        options.hdf5_file,
+        dtype=options.dtype,
+        sample_rate=options.sample_rate,
+        processes=options.processes,
+    )
+    for reason in unreadable.values():
+        print("Left out:", reason)
+    print(f"{options.hdf5_file} is complete; {len(unreadable)} files left out")
+
+
+if __name__ == "__main__":
+    main()

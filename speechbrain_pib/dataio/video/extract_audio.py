@@ -1,0 +1,249 @@
+"""Extracts the sound of a folder of videos.
+
+> python -m speechbrain_pib.dataio.video.extract_audio VIDEO_FOLDER AUDIO_FOLDER
+
+With PyAV (the extra "video"), without any program of the system.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import argparse
+import contextlib
+import functools
+import os
+from dataclasses import dataclass, field
+
+import soundfile
+from speechbrain.utils.logger import get_logger
+from tqdm.contrib import tqdm
+
+from speechbrain_pib.dataio.packing.hdf5 import map_processes
+from speechbrain_pib.dataio.video.files import (
+    UnreadableVideoError,
+    find_videos,
+    import_av,
+    probe_video,
+    write_video_list,
+)
+from speechbrain_pib.dataio.video.sound import iter_sound
+
+logger = get_logger(__name__)
+
+
+def extract_sound(video, audio, sample_rate):
+    """Writes the sound of one video to a file, block by block.
+
+    The file begins with the first picture, and appears under its name when it
+    is complete.
+
+    Arguments
+    ---------
+    video : str
+        A video file.
+    audio : str
+        The file to write, mono and 16 bits; its extension, flac or wav, is
+        the format. Its folder is created if needed.
+    sample_rate : int
+        Of the file written, in Hz.
+
+    Returns
+    -------
+    has_audio : bool
+        False if the video has no audio stream; then nothing is written.
+
+    Raises
+    ------
+    UnreadableVideoError
+        If the video cannot be decoded to its end; then nothing is written.
+
+    Example
+    -------
+    >>> extract_sound("P01_01.MP4", "P01_01.flac", 24000)  # doctest: +SKIP
+    True
+    """
+    if not probe_video(video).has_audio:
+        return False
+    os.makedirs(os.path.dirname(os.path.abspath(audio)), exist_ok=True)
+    temporary = f"{audio}.{os.getpid()}.tmp"
+    form = os.path.splitext(audio)[1][1:].upper()
+    try:
+        with soundfile.SoundFile(
+            temporary, "w", sample_rate, 1, "PCM_16", format=form
+        ) as file:
+            for samples in iter_sound(video, sample_rate):
+                # 1.0 is one step more than 16 bits can hold.
+                file.write(samples.clamp(-1.0, 1.0 - 2**-15).numpy())
+        os.replace(temporary, audio)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(temporary)
+    return True
+
+
+@dataclass
+class Extraction:
+    """What `extract_folder` did with each video.
+
+    Arguments
+    ---------
+    written : list of str
+        IDs of videos whose sound was written.
+    present : list of str
+        IDs of those whose sound was there before.
+    without_sound : list of str
+        IDs of those that have no audio stream.
+    failures : dict
+        ID to reason of those that cannot be read.
+
+    Example
+    -------
+    >>> Extraction(written=["P01_01"]).failures
+    {}
+    """
+
+    written: list = field(default_factory=list)
+    present: list = field(default_factory=list)
+    without_sound: list = field(default_factory=list)
+    failures: dict = field(default_factory=dict)
+
+
+def _extract_or_error(job, sample_rate):
+    """ID of a job (ID, video, audio), and what `extract_sound` said."""
+    key, video, audio = job
+    try:
+        return key, extract_sound(video, audio, sample_rate)
+    except UnreadableVideoError as error:
+        return key, str(error)
+
+
+def extract_folder(
+    video_folder, audio_folder, sample_rate, *, extension="flac", processes=1
+):
+    """Writes the sound of all videos in a folder, in parallel.
+
+    The sound of `P01/P01_01.MP4` becomes `P01/P01_01.flac`. Files that are
+    there already are left alone, so that a call continues the one before.
+    `without_sound.csv` and `failures.csv` in the audio folder list the videos
+    (ID, path, reason) from which nothing was written.
+
+    Arguments
+    ---------
+    video_folder : str
+        Where the videos are, in folders or not.
+    audio_folder : str
+        Where the audio files go.
+    sample_rate : int
+        Of the audio files, in Hz.
+    extension : str
+        "flac" or "wav".
+    processes : int
+        Videos that are decoded at the same time.
+
+    Returns
+    -------
+    extraction : Extraction
+        What was done.
+
+    Example
+    -------
+    >>> extract_folder("videos", "audio", 24000)  # doctest: +SKIP
+    """
+    import_av()
+    videos = find_videos(video_folder)
+    done, jobs = Extraction(), []
+    for key, video in videos.items():
+        audio = os.path.join(audio_folder, f"{key}.{extension}")
+        if os.path.exists(audio):
+            done.present.append(key)
+        else:
+            jobs.append((key, video, audio))
+    work = functools.partial(_extract_or_error, sample_rate=sample_rate)
+    results = map_processes(work, jobs, max(min(processes, len(jobs)), 1))
+    for key, result in tqdm(
+        results, total=len(jobs), desc="extracting", unit="video"
+    ):
+        if result is True:
+            done.written.append(key)
+        elif result is False:
+            done.without_sound.append(key)
+        else:
+            done.failures[key] = result
+    write_video_list(
+        os.path.join(audio_folder, "without_sound.csv"),
+        videos,
+        dict.fromkeys(done.without_sound, "no audio stream"),
+    )
+    write_video_list(
+        os.path.join(audio_folder, "failures.csv"), videos, done.failures
+    )
+    logger.info(
+        "%d videos: %d written, %d there before, %d without sound, %d failed",
+        len(videos),
+        len(done.written),
+        len(done.present),
+        len(done.without_sound),
+        len(done.failures),
+    )
+    return done
+
+
+def main(arguments=None):
+    """The command.
+
+    Arguments
+    ---------
+    arguments : list of str
+        Without the name of the program (default: those of the process).
+
+    Returns
+    -------
+    status : int
+        1 if a video could not be read, else 0.
+
+    Example
+    -------
+    >>> main(["videos", "audio", "--sample_rate", "24000"])  # doctest: +SKIP
+    0
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m speechbrain_pib.dataio.video.extract_audio",
+        description="Writes the sound of each video of a folder to a mono "
+        "16-bit file. A second call continues where the first was stopped.",
+    )
+    parser.add_argument("video_folder", help="where the videos are")
+    parser.add_argument("audio_folder", help="where the audio files go")
+    parser.add_argument(
+        "--sample_rate", type=int, default=24000, help="in Hz (default: 24000)"
+    )
+    parser.add_argument(
+        "--format",
+        choices=["flac", "wav"],
+        default="flac",
+        help="of the audio files (default: flac)",
+    )
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=os.cpu_count(),
+        help="videos decoded at the same time (default: one per CPU)",
+    )
+    arguments = parser.parse_args(arguments)
+    done = extract_folder(
+        arguments.video_folder,
+        arguments.audio_folder,
+        arguments.sample_rate,
+        extension=arguments.format,
+        processes=arguments.processes,
+    )
+    print(
+        f"{len(done.written)} written, {len(done.present)} there before, "
+        f"{len(done.without_sound)} without sound, {len(done.failures)} failed"
+    )
+    for key, reason in sorted(done.failures.items()):
+        print(f"{key}: {reason}")
+    return int(bool(done.failures))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,346 @@
+"""Features of videos on disk, a row for each second.
+
+A locator names those of one video: `features.hdf5::ID` as `extract_features`
+writes them, or the path of a .npy file in the layout of the published Listen
+to Look (https://github.com/facebookresearch/Listen-to-Look).
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import contextlib
+import json
+import os
+import pickle
+import re
+import shutil
+
+import h5py
+import numpy as np
+import torch
+
+from speechbrain_pib.utils.pickles import RefusedPickleError, check_places
+
+HDF5_LOCATOR = re.compile(r"(.+\.(?:hdf5|h5))::(.+)")
+# In published paths; the files beside it have the names of their stream.
+PUBLISHED = "imageAudio_features"
+
+
+def read_video_features(locator, folder="", names=("image", "audio")):
+    """Reads the features of one video.
+
+    Arguments
+    ---------
+    locator : str
+        See the top of this file.
+    folder : str
+        What a relative locator is relative to: the folder of its manifest.
+    names : sequence of str
+        Which features: "image", "audio", and where a teacher was used,
+        "teacher" and "teacher_logits".
+
+    Returns
+    -------
+    features : dict of torch.Tensor
+        Name to [T, size], float32; row t belongs to second t of the video.
+
+    Raises
+    ------
+    ValueError
+        If there is no such video or name, or the streams differ in length.
+
+    Example
+    -------
+    >>> read_video_features("features.hdf5::v_1")["image"].shape
+    ... # doctest: +SKIP
+    torch.Size([13, 512])
+    """
+    locator = os.path.join(folder, locator)
+    if match := HDF5_LOCATOR.fullmatch(locator):
+        path, key = match.groups()
+        with _open_hdf5(path) as file:
+            found = {name: file.get(f"{key}/{name}") for name in names}
+            missing = [name for name, item in found.items() if item is None]
+            if missing:
+                raise ValueError(f"{path} has no {', '.join(missing)} of {key}")
+            arrays = {
+                name: _check_table(item, f"{path}: {name} of {key}")[()]
+                for name, item in found.items()
+            }
+    else:
+        paths = {n: locator.replace(PUBLISHED, f"{n}_features") for n in names}
+        arrays = {name: _read_npy(path) for name, path in paths.items()}
+    if len({len(array) for array in arrays.values()}) > 1:
+        lengths = {name: len(array) for name, array in arrays.items()}
+        raise ValueError(f"{locator}: streams differ in length: {lengths}")
+    return {
+        name: torch.from_numpy(array.astype(np.float32, copy=False))
+        for name, array in arrays.items()
+    }
+
+
+def _read_npy(path, mmap_mode=None):
+    """A table of numbers in a .npy file."""
+    try:
+        array = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+    except ValueError as error:
+        raise ValueError(f"{path} is not an array of numbers") from error
+    return _check_table(array, path)
+
+
+def _check_table(array, name):
+    """An array, or a dataset of HDF5, that holds numbers [steps, size]."""
+    shape = getattr(array, "shape", None)
+    if shape is None or len(shape) != 2 or not shape[0]:
+        raise ValueError(f"{name} has shape {shape}, not [steps, size]")
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"{name} holds {array.dtype}, not numbers")
+    return array
+
+
+def _open_hdf5(path):
+    """Opens an HDF5 file for reading; errors name it."""
+    try:
+        return h5py.File(path)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"there is no file {path}") from error
+    except OSError as error:
+        raise ValueError(f"{path} is damaged or no HDF5 file") from error
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Makes lists, numbers and text, and nothing that has a name."""
+
+    def find_class(self, module, name):
+        """Refuses it."""
+        raise RefusedPickleError(f"{module}.{name}")
+
+
+def read_published_list(path):
+    """Reads a list of videos of the published code, without running it.
+
+    Arguments
+    ---------
+    path : str
+        A pickled pair: list of paths, list of class indices.
+
+    Returns
+    -------
+    paths : list of str
+        Each with "imageAudio_features" in it.
+    labels : list of int
+
+    Raises
+    ------
+    RefusedPickleError
+        If it names anything that could be called.
+    ValueError
+        If it is something else.
+
+    Example
+    -------
+    >>> path = str(getfixture("tmpdir") / "train.pkl")
+    >>> with open(path, "wb") as file:
+    ...     pickle.dump((["imageAudio_features/a.npy"], [3]), file)
+    >>> read_published_list(path)
+    (['imageAudio_features/a.npy'], [3])
+    """
+    try:
+        with open(path, "rb") as file:
+            check_places(file)
+            paths, labels = _PlainUnpickler(file).load()
+        if len(paths) != len(labels):
+            raise ValueError("its lists differ in length")
+        if not all(type(p) is str and PUBLISHED in p for p in paths):
+            raise ValueError(f"not all paths are text with {PUBLISHED} in it")
+        if not all(type(label) is int for label in labels):
+            raise ValueError("not all labels are whole numbers")
+    except OSError:
+        raise
+    except RefusedPickleError as error:
+        raise RefusedPickleError(
+            f"{path}: refused, it names {error}, which lists of paths and "
+            "numbers do not need and which may be an attack; nothing was run"
+        ) from None
+    except Exception as error:  # A wrong pickle can raise anything.
+        raise ValueError(
+            f"{path} is not a pickled (paths, labels): {error}"
+        ) from error
+    return list(paths), list(labels)
+
+
+def published_rows(list_file, classes, root=None):
+    """Rows of a manifest of features in the published layout.
+
+    Arguments
+    ---------
+    list_file : str
+        As for `read_published_list`.
+    classes : list of str
+        Name of each class index.
+    root : str
+        Folder in which "imageAudio_features", "image_features" and
+        "audio_features" are (default: the one in the list).
+
+    Returns
+    -------
+    rows : list of dict
+        With ID, features (the locator), n_steps and label.
+    missing : list of dict
+        Videos without features: ID, label and reason.
+
+    Raises
+    ------
+    ValueError
+        If a file is not what it should be, or a label is no class index.
+
+    Example
+    -------
+    >>> rows, missing = published_rows(
+    ...     "train.pkl", ["run", "jump"]
+    ... )  # doctest: +SKIP
+    """
+    rows, missing = [], []
+    for path, label in zip(*read_published_list(list_file)):
+        if not 0 <= label < len(classes):
+            raise ValueError(
+                f"{list_file}: {path} has label {label}, there are "
+                f"{len(classes)} classes"
+            )
+        tail = path[path.index(PUBLISHED) + len(PUBLISHED) :].lstrip("/")
+        if root is not None:
+            path = os.path.join(root, PUBLISHED, tail)
+        image = path.replace(PUBLISHED, "image_features")
+        row = {"ID": os.path.splitext(tail)[0], "label": classes[label]}
+        try:
+            steps = len(_read_npy(image, mmap_mode="r"))
+            rows.append({**row, "features": path, "n_steps": steps})
+        except FileNotFoundError:
+            missing.append({**row, "reason": f"there is no file {image}"})
+    return rows, missing
+
+
+class FeatureStore:
+    """Writes the features of many videos to one HDF5 file.
+
+    A video is in it whole or not at all, whenever the process is killed:
+    each is written to a file of its own in the folder `<path>.parts`, and
+    `merge` puts these files into one.
+
+    Arguments
+    ---------
+    path : str
+        The HDF5 file, continued if it exists.
+    settings : dict
+        All that the features depend on; must be fit for JSON.
+
+    Raises
+    ------
+    ValueError
+        If the file was written with other settings.
+
+    Example
+    -------
+    >>> path = str(getfixture("tmpdir") / "features.hdf5")
+    >>> store = FeatureStore(path, {"model": "a"})
+    >>> store.add("v_1", {"image": np.zeros((3, 8))}, {"duration": 3.2})
+    >>> "v_1" in store, "v_2" in store
+    (True, False)
+    >>> store.merge()
+    >>> FeatureStore(path, {"model": "a"}).videos
+    {'v_1': {'duration': 3.2}}
+    """
+
+    def __init__(self, path, settings):
+        self.path = path
+        self.parts = f"{path}.parts"
+        self.settings = json.dumps(settings, sort_keys=True)
+        self.videos = {}
+        for file_path in [path, *self._part_paths()]:
+            if os.path.exists(file_path):
+                self._read_index(file_path)
+
+    def __contains__(self, key):
+        return key in self.videos
+
+    def _part_paths(self):
+        """The files of single videos."""
+        return [
+            os.path.join(folder, name)
+            for folder, _, names in os.walk(self.parts)
+            for name in sorted(names)
+            if name.endswith(".hdf5")
+        ]
+
+    def _read_index(self, path):
+        """Learns which videos a file holds."""
+        with _open_hdf5(path) as file:
+            settings = file.attrs.get("settings")
+            if settings != self.settings:
+                raise ValueError(
+                    f"{path} was written with the settings {settings}, not "
+                    f"{self.settings}; remove it or write to another file"
+                )
+            file.visititems(self._index)
+
+    def _index(self, name, item):
+        """Notes a group that is a video."""
+        if isinstance(item, h5py.Group) and len(item.attrs):
+            values = item.attrs.items()
+            self.videos[name] = {
+                k: v.item() if isinstance(v, np.generic) else v
+                for k, v in values
+            }
+
+    def add(self, key, arrays, attributes):
+        """Writes a video.
+
+        Arguments
+        ---------
+        key : str
+            Its ID.
+        arrays : dict of numpy.ndarray
+            Name to features [T, size].
+        attributes : dict
+            Numbers, text or bools about it, at least one.
+        """
+        with self._replacing(os.path.join(self.parts, f"{key}.hdf5")) as file:
+            group = file.create_group(key)
+            for name, array in arrays.items():
+                group.create_dataset(name, data=array)
+            group.attrs.update(attributes)
+        self.videos[key] = dict(attributes)
+
+    def merge(self):
+        """Puts all that was added into the one file."""
+        parts = self._part_paths()
+        if parts:
+            with self._replacing(self.path) as file:
+                if os.path.exists(self.path):
+                    parts = [self.path, *parts]
+                for path in parts:
+                    with h5py.File(path) as part:
+                        self._copy_videos(part, file)
+        shutil.rmtree(self.parts, ignore_errors=True)
+
+    def _copy_videos(self, source, target):
+        """Copies the groups that are videos and not there yet."""
+        keys = []
+        source.visit(keys.append)
+        for key in keys:
+            if key in self and key not in target:
+                source.copy(source[key], target, name=key)
+
+    @contextlib.contextmanager
+    def _replacing(self, path):
+        """An HDF5 file that appears under its name when it is complete."""
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        temporary = f"{path}.{os.getpid()}.tmp"
+        try:
+            with h5py.File(temporary, "w") as file:
+                file.attrs["settings"] = self.settings
+                yield file
+            os.replace(temporary, path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(temporary)

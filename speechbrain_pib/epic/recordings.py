@@ -1,0 +1,391 @@
+"""Manifests of labelled segments of long recordings.
+
+The recordings are datasets of one HDF5 file, or files in a folder; their
+durations tell whether they are at the rate that is supposed.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import hashlib
+import os
+from statistics import median
+
+import h5py
+from speechbrain.utils.logger import get_logger
+
+from speechbrain_pib.dataio.audio.checks import check_many
+from speechbrain_pib.dataio.audio.files import preference, walk_audio
+from speechbrain_pib.dataio.audio.locators import (
+    UnreadableAudioError,
+    open_audio,
+)
+from speechbrain_pib.dataio.manifest import (
+    atomic_writer,
+    is_prepared,
+    mark_prepared,
+    report_coverage,
+    write_manifest,
+)
+
+logger = get_logger(__name__)
+
+HDF5_EXTENSIONS = (".hdf5", ".h5")
+COMMON_RATES = (8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000)  # Hz
+RATE_TOLERANCE = 0.02  # of a duration
+MIN_SECONDS = 0.01  # of a segment
+
+
+def find_recordings(audio, sample_rate=None):
+    """Finds the recordings in an HDF5 file, or in a folder.
+
+    Arguments
+    ---------
+    audio : str
+        HDF5 file with one dataset for each recording (groups in it are
+        searched too), or folder that is searched for wav, flac, ogg and mp3
+        files; their names without extension name the recordings.
+    sample_rate : int
+        Rate in Hz of those datasets that have no attribute `sample_rate`.
+
+    Returns
+    -------
+    recordings : dict
+        Name to locator, sorted; see `speechbrain_pib.dataio.audio.locators`, and
+        `speechbrain_pib.dataio.audio.files.preference` for which of several
+        files of one name is taken.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing, or a dataset has no rate and none is given.
+
+    Example
+    -------
+    >>> folder = getfixture("tmpdir")
+    >>> path = str(folder / "audio.hdf5")
+    >>> with h5py.File(path, "w") as file:
+    ...     file["P01_01"] = [0.0] * 24000
+    >>> locator = find_recordings(path, sample_rate=24000)["P01_01"]
+    >>> os.path.basename(locator)
+    'audio.hdf5::P01_01@24000'
+    """
+    audio = os.path.abspath(audio)
+    if audio.endswith(HDF5_EXTENSIONS) and os.path.isfile(audio):
+        recordings = _find_in_hdf5(audio, sample_rate)
+    elif os.path.isdir(audio):
+        recordings = _find_in_folder(audio)
+    else:
+        raise ValueError(f"audio: there is no folder and no HDF5 file {audio}")
+    if not recordings:
+        raise ValueError(f"audio: there are no recordings in {audio}")
+    return dict(sorted(recordings.items()))
+
+
+def _find_in_hdf5(path, sample_rate):
+    """Locators of all datasets."""
+    recordings, without_rate = {}, []
+
+    def visit(key, item):
+        if isinstance(item, h5py.Dataset):
+            suffix = ""
+            if "sample_rate" not in item.attrs:
+                without_rate.append(key)
+                suffix = f"@{sample_rate}"
+            recordings[key.rsplit("/", 1)[-1]] = f"{path}::{key}{suffix}"
+
+    with h5py.File(path, "r") as file:
+        file.visititems(visit)
+    if without_rate and sample_rate is None:
+        raise ValueError(
+            f"{path}: {len(without_rate)} datasets (first {without_rate[0]}) "
+            "have no attribute sample_rate; give --hdf5_sample_rate=24000 if "
+            "the published scripts of EPIC-KITCHENS made the file, which "
+            "extract at 24000 Hz unless told otherwise"
+        )
+    return recordings
+
+
+def _find_in_folder(folder):
+    """Paths of all audio files."""
+    recordings = {}
+    for name, path in walk_audio(folder):
+        recordings.setdefault(name, []).append(path)
+    return {n: min(found, key=preference) for n, found in recordings.items()}
+
+
+def fitting_rate(sample_rate, seconds, expected):
+    """The rate at which a recording would last as long as it should.
+
+    Arguments
+    ---------
+    sample_rate : int
+        The rate that is supposed, in Hz.
+    seconds : float
+        How long the recording lasts at this rate.
+    expected : float
+        How long it should last, in seconds.
+
+    Returns
+    -------
+    rate : int
+        The supposed rate if it fits within 2 %, else a common one that does,
+        else None.
+
+    Example
+    -------
+    >>> fitting_rate(16000, 90.0, 60.0)
+    24000
+    >>> fitting_rate(16000, 59.9, 60.0)
+    16000
+    """
+    for rate in (sample_rate, *COMMON_RATES):
+        if abs(sample_rate * seconds / (rate * expected) - 1) < RATE_TOLERANCE:
+            return rate
+    return None
+
+
+def check_durations(recordings, durations, expected):
+    """Finds recordings at another rate than supposed, by their durations.
+
+    Arguments
+    ---------
+    recordings : dict
+        Name to locator.
+    durations : dict
+        Name to seconds, or to the error that it cannot be read.
+    expected : dict
+        Name to seconds as they should be; those of other names are not
+        checked.
+
+    Returns
+    -------
+    durations : dict
+        The same, with an error where another common rate fits and the
+        supposed one does not.
+
+    Raises
+    ------
+    ValueError
+        If this is so for most recordings.
+
+    Example
+    -------
+    >>> check_durations({"a": "a.wav"}, {"a": 60.0}, {"a": 60.1})
+    {'a': 60.0}
+    """
+    wrong, other, checked = {}, [], 0
+    for name, seconds in durations.items():
+        if isinstance(seconds, UnreadableAudioError) or name not in expected:
+            continue
+        checked += 1
+        if abs(seconds / expected[name] - 1) < RATE_TOLERANCE:
+            continue
+        with open_audio(recordings[name]) as audio:
+            supposed = audio.sample_rate
+        rate = fitting_rate(supposed, seconds, expected[name])
+        if rate is None:
+            other.append(name)
+        else:
+            wrong[name] = UnreadableAudioError(
+                f"{recordings[name]} lasts {seconds:.1f} s at {supposed} Hz, "
+                f"its video {expected[name]:.1f} s: {rate} Hz would fit"
+            )
+    if 2 * len(wrong) > checked:
+        factor = median(durations[name] / expected[name] for name in wrong)
+        raise ValueError(
+            f"{len(wrong)} of {checked} recordings last {factor:.3f} times as "
+            "long as their videos: the sampling rate is wrong. For example, "
+            f"{next(iter(wrong.values()))}. Give the right --hdf5_sample_rate "
+            "for an HDF5 file without rates, or extract the audio again"
+        )
+    if wrong or other:
+        logger.warning(
+            "Of %d recordings, %d have a wrong sampling rate by their "
+            "durations and are left out, %d are shorter or longer than their "
+            "videos (first: %s)",
+            checked,
+            len(wrong),
+            len(other),
+            [*wrong, *other][0],
+        )
+    return {**durations, **wrong}
+
+
+def match_segments(segments, recordings, durations):
+    """Joins segments and recordings; what is odd is mended or left out.
+
+    A segment that does not stop after its start is taken as the moment or
+    the time between, and one that goes on beyond the recording ends with it.
+
+    Arguments
+    ---------
+    segments : list of dict
+        ID, video (name of the recording), start, stop (seconds) and label.
+    recordings : dict
+        Name to locator.
+    durations : dict
+        Name to seconds, or to the error that it cannot be read.
+
+    Returns
+    -------
+    found : list of dict
+        Rows of the manifest.
+    missing : list of dict
+        ID, label and reason of the segments that are left out.
+    mended : list of dict
+        ID and reason of those in `found` that were changed.
+
+    Example
+    -------
+    >>> segment = {"ID": "a_0", "video": "a", "start": 3.0, "stop": 9.0}
+    >>> found, missing, mended = match_segments(
+    ...     [{**segment, "label": "tap"}], {"a": "a.wav"}, {"a": 8.0}
+    ... )
+    >>> found[0]["stop"], mended[0]["reason"]
+    (8.0, 'it stops at 9.000 s, the recording at 8.000 s')
+    """
+    found, missing, mended = [], [], []
+    for segment in segments:
+        name, label = segment["ID"], segment["label"]
+        seconds = durations.get(segment["video"])
+        first, last = segment["start"], segment["stop"]
+        start, stop = min(first, last), max(first, last)
+        reason = None
+        if seconds is None:
+            reason = f"there is no recording {segment['video']}"
+        elif isinstance(seconds, UnreadableAudioError):
+            reason = seconds
+        elif start >= seconds:
+            reason = f"starts at {start:.3f} s, the recording has {seconds:.3f}"
+        if reason is not None:
+            missing.append({"ID": name, "label": label, "reason": reason})
+            continue
+        if last <= first:
+            reason = f"it stops at {last:.3f} s, not after {first:.3f} s"
+            stop = max(stop, start + MIN_SECONDS)
+        if stop > seconds:
+            reason = (
+                f"it stops at {stop:.3f} s, the recording at {seconds:.3f} s"
+            )
+            stop = seconds
+        if reason is not None:
+            mended.append({"ID": name, "reason": reason})
+        row = {"ID": name, "duration": seconds, "label": label}
+        row.update(wav=recordings[segment["video"]], start=start, stop=stop)
+        found.append(row)
+    return found, missing, mended
+
+
+def prepare_segments(
+    splits,
+    classes,
+    audio,
+    save_folder,
+    *,
+    sample_rate=None,
+    expected=None,
+    check_audio=False,
+    inputs=(),
+):
+    """Writes `<split>.csv` for each split, and reports of what is missing.
+
+    The columns are ID, duration (of the recording), label, wav, start, stop
+    (seconds). `mended.csv` lists odd segments that were changed; see
+    `match_segments`, and `report_coverage` for the other reports. Nothing is
+    done if it was done before with the same arguments and files.
+
+    Arguments
+    ---------
+    splits : dict
+        Split to its segments, see `match_segments`.
+    classes : list of str
+        All class names.
+    audio : str
+        See `find_recordings`.
+    save_folder : str
+        Where the manifests go.
+    sample_rate : int
+        See `find_recordings`.
+    expected : dict
+        See `check_durations` (default: nothing is known).
+    check_audio : bool
+        Decode all recordings instead of their ends alone.
+    inputs : list of str
+        Annotation files on which all this depends.
+
+    Raises
+    ------
+    ValueError
+        If none of the segments of a split can be heard.
+
+    Example
+    -------
+    >>> prepare_segments(
+    ...     {"test": segments}, ["tap"], "audio.hdf5", "results"
+    ... )  # doctest: +SKIP
+    """
+    recordings = find_recordings(audio, sample_rate)
+    listed = "\n".join([*recordings.values(), *classes, repr(splits)])
+    options = {
+        "check_audio": check_audio,
+        "listed": hashlib.sha256(listed.encode()).hexdigest(),
+    }
+    inputs = [*inputs] + [audio] * os.path.isfile(audio)
+    if is_prepared(save_folder, options, inputs):
+        logger.info("Manifests in %s are up to date", save_folder)
+        return
+    wanted = {s["video"] for part in splits.values() for s in part}
+    recordings = {n: r for n, r in recordings.items() if n in wanted}
+    if sample_rate is not None and expected is None:
+        logger.warning(
+            "Nothing tells whether %d Hz is the rate of %s; with the durations "
+            "of the videos (video_info) it would be checked",
+            sample_rate,
+            audio,
+        )
+    checks = check_many(list(recordings.values()), decode=check_audio)
+    durations = check_durations(
+        recordings, dict(zip(recordings, checks)), expected or {}
+    )
+    found, missing, mended = {}, [], []
+    for split, segments in splits.items():
+        found[split], lost, changed = match_segments(
+            segments, recordings, durations
+        )
+        if not found[split]:
+            raise ValueError(_why_empty(split, segments, lost, audio))
+        missing += [{**row, "split": split} for row in lost]
+        mended += [(row["ID"], split, row["reason"]) for row in changed]
+        write_manifest(os.path.join(save_folder, f"{split}.csv"), found[split])
+    report_coverage(found, missing, classes, save_folder)
+    _report_mended(mended, save_folder)
+    mark_prepared(save_folder, options, inputs)
+
+
+def _report_mended(mended, save_folder):
+    """Writes mended.csv."""
+    with atomic_writer(os.path.join(save_folder, "mended.csv")) as file:
+        file.write("ID,split,reason\n")
+        file.writelines(
+            f'{name},{split},"{why}"\n' for name, split, why in mended
+        )
+    if mended:
+        logger.warning(
+            "%d segments have odd times and were mended; see mended.csv in %s",
+            len(mended),
+            save_folder,
+        )
+
+
+def _why_empty(split, segments, missing, audio):
+    """The message for a split without segments."""
+    if not segments:
+        return (
+            f"the annotations have no segments for {split} (for valid: raise "
+            "valid_fraction)"
+        )
+    return (
+        f"none of the {len(segments)} segments of {split} can be heard in "
+        f"{audio} (first reason: {missing[0]['reason']})"
+    )

@@ -1,0 +1,275 @@
+"""The results of a test: table, JSON, scores, pictures.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import csv
+import json
+import os
+
+from speechbrain_pib.dataio.manifest import atomic_writer
+from speechbrain_pib.evaluation.metrics import (
+    area_under_curve,
+    mean_average_precision,
+)
+from speechbrain_pib.evaluation.plots import plot_confusion_matrix, plot_replays
+
+METRICS = {
+    "top1": "top-1",
+    "top5": "top-5",
+    "mAP": "mAP",
+    "AUC": "AUC",
+    "d_prime": "d-prime",
+    "interpolated_mAP": "mAP (ActivityNet)",
+}
+UNTABLED = ("classes_with_positives",)
+MOST_COLUMNS = 8  # of metrics; more of them are rows
+
+
+def results_table(results, title="replayed"):
+    """Results as a table in Markdown, with a column for each metric, or a row
+    for each if there are more than 8.
+
+    Arguments
+    ---------
+    results : dict
+        What was replayed, to a dictionary of metrics; all have the same.
+    title : str
+        What the keys of the results are.
+
+    Returns
+    -------
+    table : str
+
+    Example
+    -------
+    >>> print(results_table({"single pass": {"top1": 0.5, "mAP": 0.25}}))
+    | replayed    | top-1  | mAP    |
+    |-------------|--------|--------|
+    | single pass | 0.5000 | 0.2500 |
+    """
+    metrics = [m for m in next(iter(results.values())) if m not in UNTABLED]
+    titles = [METRICS.get(m, m.replace("_", " ")) for m in metrics]
+    lines = [[title, *titles]]
+    for name, row in results.items():
+        lines.append([name, *(f"{row[metric]:.4f}" for metric in metrics)])
+    if len(metrics) > MOST_COLUMNS:
+        lines = list(zip(*lines))
+    widths = [max(len(cell) for cell in column) for column in zip(*lines)]
+    rows = [
+        "| "
+        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths))
+        + " |"
+        for line in lines
+    ]
+    rule = "|".join("-" * (width + 2) for width in widths)
+    return "\n".join([rows[0], f"|{rule}|", *rows[1:]])
+
+
+def describe_scores(name, replays):
+    """What was replayed to get the scores of this name.
+
+    Arguments
+    ---------
+    name : str
+        "fused", "pass_0", ..., or "fused_" and the name of a control.
+    replays : int
+        Number of replays of the model.
+
+    Returns
+    -------
+    description : str
+
+    Example
+    -------
+    >>> describe_scores("pass_0", 3)
+    'nothing (after pass 0)'
+    >>> describe_scores("fused_same_hop", 3)
+    'same hop, all passes fused'
+    """
+    if replays == 0:
+        return "nothing (a single pass)"
+    if name == "pass_0":
+        return "nothing (after pass 0)"
+    if name.startswith("pass_"):
+        number = int(name.removeprefix("pass_"))
+        return f"the selection, {number} of {replays} times"
+    if name == "fused":
+        return "the selection, all passes fused"
+    control = name.removeprefix("fused_").replace("_", " ")
+    return f"{control}, all passes fused"
+
+
+def _remarks(results):
+    """What stands below the table: classes counted and overlap, in words."""
+    lines = []
+    counted = results["scores"]["fused"].get("classes_with_positives")
+    if counted is not None:
+        lines.append(
+            f"mAP, AUC and d-prime over {counted:.0f} classes with clips."
+        )
+    if results.get("unreadable"):
+        lines.append(
+            f"{len(results['unreadable'])} clips could not be read and are "
+            "left out; see results.json."
+        )
+    for name, row in results.get("overlap", {}).items():
+        lines.append(
+            f"Selection of pass {name.removeprefix('pass_')}: "
+            f"{row['share_selected']:.1%} of the clip, intersection over "
+            f"union with the true event {row['intersection_over_union']:.3f}."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def write_results(folder, results, scores, class_names, pictures):
+    """Writes results.json, results.md, scores.npz, per_class.csv, a confusion
+    matrix (of clips with one label each) and the pictures of replays.
+
+    Arguments
+    ---------
+    folder : str
+        Where they go.
+    results : dict
+        All numbers of the test; "scores" holds the metrics of each output.
+    scores : speechbrain_pib.evaluation.metrics.ClipScores
+        Gathered scores.
+    class_names : list
+        Class names in the order of the indices.
+    pictures : dict
+        Clip to what `plot_replays` takes.
+
+    Returns
+    -------
+    text : str
+        The table and remarks of results.md.
+
+    Example
+    -------
+    >>> import torch
+    >>> from speechbrain_pib.evaluation.metrics import ClipScores
+    >>> scores = ClipScores()
+    >>> scores.append(["a", "b"], torch.eye(2), {"fused": torch.eye(2)})
+    >>> results = {"replays": 0, "scores": {"fused": {"top1": 1.0}}}
+    >>> folder = str(getfixture("tmpdir"))
+    >>> names = ["cat", "dog"]
+    >>> text = write_results(folder, results, scores.gather(), names, {})
+    >>> sorted(os.listdir(folder))
+    ['confusion_matrix.png', 'per_class.csv', 'replays', 'results.json',
+     'results.md', 'scores.npz']
+    """
+    rows = {
+        describe_scores(name, results["replays"]): row
+        for name, row in results["scores"].items()
+    }
+    text = f"{results_table(rows)}\n\n{_remarks(results)}"
+    write_tables(folder, results, text, scores, class_names, "fused")
+    os.makedirs(os.path.join(folder, "replays"), exist_ok=True)
+    for clip, picture in pictures.items():
+        plot_replays(
+            **picture,
+            path=os.path.join(folder, "replays", f"{clip}.png"),
+            title=f"{clip}: {_verdict(scores, clip, class_names)}",
+        )
+    return text
+
+
+def write_tables(folder, results, text, scores, class_names, output):
+    """Writes results.json, results.md, scores.npz, per_class.csv and a
+    confusion matrix (of clips with one label each).
+
+    Arguments
+    ---------
+    folder : str
+        Where they go.
+    results : dict
+        All numbers of the test.
+    text : str
+        What results.md holds.
+    scores : speechbrain_pib.evaluation.metrics.ClipScores
+        Gathered scores.
+    class_names : list
+        Class names in the order of the indices.
+    output : str
+        Name of the scores that are told by class.
+
+    Example
+    -------
+    >>> import torch
+    >>> from speechbrain_pib.evaluation.metrics import ClipScores
+    >>> scores = ClipScores()
+    >>> scores.append(["a", "b"], torch.eye(2), {"fused": torch.eye(2)})
+    >>> folder = str(getfixture("tmpdir"))
+    >>> names = ["cat", "dog"]
+    >>> write_tables(folder, {}, "", scores.gather(), names, "fused")
+    >>> sorted(os.listdir(folder))
+    ['confusion_matrix.png', 'per_class.csv', 'results.json', 'results.md',
+     'scores.npz']
+    """
+    scores.save(os.path.join(folder, "scores.npz"), class_names)
+    with atomic_writer(os.path.join(folder, "results.json")) as file:
+        json.dump(results, file, indent=2)
+        file.write("\n")
+    with atomic_writer(os.path.join(folder, "results.md")) as file:
+        file.write(text)
+    shown, targets = scores.scores[output], scores.targets
+    path = os.path.join(folder, "per_class.csv")
+    write_per_class(path, shown, targets, class_names)
+    if (targets.sum(axis=1) == 1).all():
+        plot_confusion_matrix(
+            targets.argmax(axis=1),
+            shown.argmax(axis=1),
+            class_names,
+            os.path.join(folder, "confusion_matrix.png"),
+        )
+
+
+def _verdict(scores, clip, class_names):
+    """True and predicted labels of a clip in words, as many of each."""
+    row = scores.ids.index(clip)
+    true = scores.targets[row].nonzero()[0]
+    heard = (-scores.scores["fused"][row]).argsort()[: len(true)]
+    names = [", ".join(class_names[i] for i in part) for part in (true, heard)]
+    return f"{names[0]}; heard as {names[1]}"
+
+
+def write_per_class(path, scores, targets, class_names):
+    """Writes the metrics of each class as CSV.
+
+    Arguments
+    ---------
+    path : str
+        The file: class, clips (that have it), average_precision, auc; blank
+        where a metric is not defined.
+    scores : numpy.ndarray
+        Score of each class, [clips, classes].
+    targets : numpy.ndarray
+        1 where the clip has the class and 0 elsewhere, [clips, classes].
+    class_names : list
+        Class names in the order of the columns.
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> path = getfixture("tmpdir") / "per_class.csv"
+    >>> write_per_class(path, np.eye(2), np.eye(2), ["cat", "dog"])
+    >>> print(path.read(), end="")
+    class,clips,average_precision,auc
+    cat,1,1.000000,1.000000
+    dog,1,1.000000,1.000000
+    """
+    with atomic_writer(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("class", "clips", "average_precision", "auc"))
+        for index, name in enumerate(class_names):
+            column = slice(index, index + 1)
+            of_class, true = scores[:, column], targets[:, column]
+            values = (
+                mean_average_precision(of_class, true)[0],
+                area_under_curve(of_class, true),
+            )
+            cells = (
+                "" if value != value else f"{value:.6f}" for value in values
+            )
+            writer.writerow((name, int(true.sum()), *cells))

@@ -1,0 +1,387 @@
+"""Features of a folder of videos, a step for each second, in one HDF5 file.
+
+> python -m speechbrain_pib.inference.features VIDEO_FOLDER FEATURES.hdf5 \
+      --weights imgaud2vid.ckpt
+
+What a step is: see `dataio.video_steps`. Features of sound are 0 in a video
+that has none, or only silence; `has_audio` in the manifest is False then.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import argparse
+import csv
+import hashlib
+import os
+import sys
+from collections import defaultdict
+
+import numpy as np
+import torch
+from speechbrain.utils.logger import get_logger
+from tqdm.contrib import tqdm
+
+from speechbrain_pib.dataio.manifest import write_manifest
+from speechbrain_pib.dataio.video.features import FeatureStore
+from speechbrain_pib.dataio.video.files import (
+    find_videos,
+    import_av,
+    write_video_list,
+)
+from speechbrain_pib.dataio.video.sound import is_silent
+from speechbrain_pib.dataio.video.steps import IMAGE_SIZE, VideoSteps
+from speechbrain_pib.lobes.models.clip_teacher import ClipTeacher
+from speechbrain_pib.lobes.models.imgaud2vid import load_student
+from speechbrain_pib.utils.files import locked_folder
+
+logger = get_logger(__name__)
+
+ATTRIBUTES = ("duration", "n_steps", "has_audio")
+
+
+class Encoder:
+    """Turns chunks of `VideoSteps` into features.
+
+    Arguments
+    ---------
+    student : torch.nn.Module
+        With `image_features` and `audio_features`, as ImgAud2Vid; it is put
+        into evaluation mode.
+    teacher : torch.nn.Module
+        A ClipTeacher (default: none).
+    device : str
+        Where to compute.
+    image_size : int
+        Side in pixels of the images that it takes.
+
+    Example
+    -------
+    >>> from speechbrain_pib.lobes.models.imgaud2vid import ImgAud2Vid
+    >>> encoder = Encoder(ImgAud2Vid(7))
+    >>> images = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
+    >>> features = encoder({"images": images, "wavs": torch.zeros(2, 16000)})
+    >>> {name: array.shape for name, array in features.items()}
+    {'image': (2, 512), 'audio': (2, 512)}
+    """
+
+    def __init__(
+        self, student, teacher=None, device="cpu", image_size=IMAGE_SIZE
+    ):
+        self.student = student.to(device).eval()
+        self.teacher = teacher.to(device).eval() if teacher else None
+        self.device = device
+        self.image_size = image_size
+
+    @torch.inference_mode()
+    def __call__(self, chunk):
+        """Computes the features of a chunk; name to array [n, size]."""
+        images = chunk["images"].to(self.device)
+        wavs = chunk["wavs"].to(self.device)
+        features = {
+            "image": self.student.image_features(images),
+            "audio": self.student.audio_features(wavs),
+        }
+        if self.teacher:
+            output = self.teacher(chunk["clips"].to(self.device))
+            features["teacher"] = output.features
+            features["teacher_logits"] = output.logits
+        return {name: x.float().cpu().numpy() for name, x in features.items()}
+
+    def settings(self):
+        """What the features depend on, fit for JSON."""
+        return {
+            "image_size": self.image_size,
+            "student": _hash_weights(self.student),
+            "teacher": _hash_weights(self.teacher) if self.teacher else None,
+        }
+
+
+def _hash_weights(module):
+    """SHA-256 of all weights."""
+    digest = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def read_annotations(path):
+    """Reads what is known of each video.
+
+    Arguments
+    ---------
+    path : str
+        CSV with a column ID, the path of a video from its folder without its
+        extension, and any others.
+
+    Returns
+    -------
+    annotations : dict
+        ID to dict of the other columns.
+
+    Raises
+    ------
+    ValueError
+        If there is no column ID, or an ID appears twice.
+
+    Example
+    -------
+    >>> path = getfixture("tmpdir") / "labels.csv"
+    >>> path.write_text("ID,label\\nv_1,Archery\\n", "utf-8")
+    >>> read_annotations(path)
+    {'v_1': {'label': 'Archery'}}
+    """
+    annotations = {}
+    with open(path, newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if "ID" not in (reader.fieldnames or []):
+            raise ValueError(f"{path} has no column ID")
+        for row in reader:
+            key = row.pop("ID")
+            if key in annotations:
+                raise ValueError(f"{path}: the ID {key} appears twice")
+            annotations[key] = row
+    return annotations
+
+
+def extract_features(
+    video_folder, output, encoder, *, annotations=None, processes=0
+):
+    """Writes the features of all videos of a folder to one HDF5 file.
+
+    Beside `features.hdf5`, `features.csv` is the manifest: ID, path, features
+    (the locator), duration in seconds, n_steps, has_audio, and the columns of
+    the annotations; `features_failures.csv` lists videos that are missing or
+    unreadable (ID, path, reason). Called again, it continues: a video is
+    there completely or not at all.
+
+    Arguments
+    ---------
+    video_folder : str
+        Where the videos are, in folders or not.
+    output : str
+        The HDF5 file, read by `read_video_features`.
+    encoder : Encoder
+        Computes the features.
+    annotations : dict
+        ID to dict of columns; other videos are left out (default: all
+        videos, without columns).
+    processes : int
+        How many videos are decoded at the same time, beside the process
+        that computes features (default: that process itself decodes).
+
+    Returns
+    -------
+    rows : list of dict
+        Those of the manifest.
+    failures : dict
+        ID to reason.
+
+    Raises
+    ------
+    ValueError
+        If the output is not named .hdf5 or .h5, was written with other
+        weights, another process writes it, or no video is readable.
+
+    Example
+    -------
+    >>> from speechbrain_pib.lobes.models.imgaud2vid import load_student
+    >>> encoder = Encoder(load_student("imgaud2vid.ckpt"))  # doctest: +SKIP
+    >>> extract_features("videos", "features.hdf5", encoder)  # doctest: +SKIP
+    """
+    import_av()
+    stem, extension = os.path.splitext(output)
+    if extension not in (".hdf5", ".h5"):
+        raise ValueError(f"{output} shall be named .hdf5 or .h5")
+    videos, failures = find_videos(video_folder), {}
+    if annotations is not None:
+        failures = {k: "no such video" for k in annotations if k not in videos}
+        videos = {k: videos[k] for k in annotations if k in videos}
+    with locked_folder(f"{output}.parts"):
+        store = FeatureStore(output, encoder.settings())
+        todo = {k: path for k, path in videos.items() if k not in store}
+        failures.update(_extract(todo, store, encoder, processes))
+        store.merge()
+    file_name = os.path.basename(output)
+    rows = [
+        {
+            "ID": key,
+            "path": os.path.abspath(videos[key]),
+            "features": f"{file_name}::{key}",
+            **{name: store.videos[key][name] for name in ATTRIBUTES},
+            **(annotations or {}).get(key, {}),
+        }
+        for key in videos
+        if key in store
+    ]
+    paths = {**dict.fromkeys(failures, ""), **videos}
+    write_video_list(f"{stem}_failures.csv", paths, failures)
+    if not rows:
+        raise ValueError(f"no video in {video_folder} could be read")
+    write_manifest(f"{stem}.csv", rows)
+    logger.info(
+        "%s: %d videos, %d of them without sound; %d missing or unreadable",
+        output,
+        len(rows),
+        sum(not row["has_audio"] for row in rows),
+        len(failures),
+    )
+    return rows, failures
+
+
+def _extract(videos, store, encoder, processes):
+    """Adds videos to a store; ID to reason of those that cannot be read."""
+    steps = VideoSteps(
+        videos,
+        encoder.student.sample_rate,
+        encoder.teacher is not None,
+        encoder.image_size,
+    )
+    loader = torch.utils.data.DataLoader(
+        steps, batch_size=None, num_workers=min(processes, len(videos))
+    )
+    failures, features, heard = {}, defaultdict(list), set()
+    with tqdm(total=len(videos), desc="extracting", unit="video") as progress:
+        for chunk in loader:
+            key = chunk["ID"]
+            if "images" in chunk:
+                features[key].append(encoder(chunk))
+                if not is_silent(chunk["wavs"]):
+                    heard.add(key)
+                continue
+            parts = features.pop(key, [])
+            if "error" in chunk:
+                failures[key] = chunk["error"]
+            else:
+                _add(store, key, parts, chunk["duration"], key in heard)
+            progress.update()
+    return failures
+
+
+def _add(store, key, parts, duration, has_audio):
+    """Adds a video to a store."""
+    arrays = {n: np.concatenate([part[n] for part in parts]) for n in parts[0]}
+    if not has_audio:
+        arrays["audio"][:] = 0.0
+    attributes = {
+        "duration": round(duration, 3),
+        "n_steps": len(arrays["image"]),
+        "has_audio": has_audio,
+    }
+    store.add(key, arrays, attributes)
+
+
+def parse_arguments(arguments=None):
+    """Parses the command line.
+
+    Arguments
+    ---------
+    arguments : list of str
+        Without the name of the program (default: those of the process).
+
+    Returns
+    -------
+    arguments : argparse.Namespace
+
+    Example
+    -------
+    >>> parse_arguments(["videos", "a.hdf5", "--weights", "b.ckpt"]).processes
+    2
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m speechbrain_pib.inference.features",
+        description="Writes image and audio features of each second of each "
+        "video of a folder to one HDF5 file, and a manifest beside it. A "
+        "second call continues where the first was stopped.",
+    )
+    parser.add_argument("video_folder", help="where the videos are")
+    parser.add_argument("output", help="the HDF5 file to write")
+    parser.add_argument(
+        "--weights",
+        required=True,
+        help="of an ImgAud2Vid, or torchvision's of ResNet-18 for ImageNet",
+    )
+    parser.add_argument(
+        "--teacher",
+        help="torchvision's weights of r2plus1d_18: write features of the "
+        "clip of each second, too (default: do not)",
+    )
+    parser.add_argument(
+        "--annotations",
+        help="CSV with a column ID and others that the manifest shall have; "
+        "videos that it does not list are left out",
+    )
+    parser.add_argument(
+        "--image_size",
+        type=int,
+        default=IMAGE_SIZE,
+        help=f"side of the images in pixels (default: {IMAGE_SIZE})",
+    )
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=2,
+        help="videos decoded at the same time (default: 2)",
+    )
+    parser.add_argument(
+        "--device", default="cpu", help="such as cuda:0 (default: cpu)"
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments=None):
+    """The command.
+
+    Arguments
+    ---------
+    arguments : list of str
+        Without the name of the program (default: those of the process).
+
+    Returns
+    -------
+    status : int
+        1 if a video is missing or could not be read, or nothing could be
+        done, else 0.
+
+    Example
+    -------
+    >>> main(
+    ...     ["videos", "features.hdf5", "--weights", "imgaud2vid.ckpt"]
+    ... )  # doctest: +SKIP
+    0
+    """
+    arguments = parse_arguments(arguments)
+    try:
+        return _run(arguments)
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _run(arguments):
+    """Extracts what the command line asks for, and says what was done."""
+    teacher = ClipTeacher(arguments.teacher) if arguments.teacher else None
+    student = load_student(arguments.weights)
+    annotations = None
+    if arguments.annotations:
+        annotations = read_annotations(arguments.annotations)
+    rows, failures = extract_features(
+        arguments.video_folder,
+        arguments.output,
+        Encoder(student, teacher, arguments.device, arguments.image_size),
+        annotations=annotations,
+        processes=arguments.processes,
+    )
+    mute = sum(not row["has_audio"] for row in rows)
+    print(
+        f"{arguments.output} has {len(rows)} videos, {mute} of them without "
+        f"sound; {len(failures)} are missing or unreadable"
+    )
+    for key, reason in sorted(failures.items()):
+        print(f"{key}: {reason}")
+    return int(bool(failures))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,110 @@
+"""DistillationBrain: trains IMGAUD2VID on moments of videos.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import speechbrain as sb
+from torch.nn.functional import cross_entropy
+
+from speechbrain_pib.training.classification import ClassificationBrain
+
+
+class DistillationBrain(ClassificationBrain):
+    """Trains an image net and an audio net to know what a clip shows.
+
+    Batches hold what moment_dataset gives: "id", "image", "wav", "has_audio",
+    "target", "readable" and, with a teacher, "clip".
+
+    Beside what ClassificationBrain expects, it expects in hparams: "teacher"
+    (a module from clips to features and logits, or None), "distillation"
+    (DistillationLoss), "label_weight" (of the cross-entropy of the labels),
+    "label_encoder" and "output_folder".
+
+    Example
+    -------
+    >>> DistillationBrain.__mro__[1].__name__
+    'ClassificationBrain'
+    """
+
+    output = "student"
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.hparams.teacher is not None:
+            self.hparams.teacher.to(self.device)
+        elif not self.hparams.label_weight:
+            raise ValueError(
+                "there is nothing to learn from: give the teacher's weights "
+                "(--teacher_weights) or a --label_weight"
+            )
+
+    def compute_forward(self, batch, stage):
+        """Looks at a batch of moments.
+
+        Arguments
+        ---------
+        batch : PaddedBatch
+            As described for the class.
+        stage : sb.Stage
+            TRAIN, VALID or TEST.
+
+        Returns
+        -------
+        output : ImgAud2VidOutput
+            Of the student.
+        teacher : ImgAud2VidOutput
+            None without a teacher.
+        """
+        # While it is on the host; asking the device would wait for it.
+        self.readable = batch.readable.data.flatten().tolist()
+        batch = batch.to(self.device, non_blocking=True)
+        output = self.modules.model(
+            batch.image.data, batch.wav.data, batch.has_audio.data.squeeze(-1)
+        )
+        teacher = None
+        if self.hparams.teacher is not None:
+            teacher = self.hparams.teacher(batch.clip.data)
+            for own, wanted in zip(output, teacher):
+                if own.shape != wanted.shape:
+                    raise ValueError(
+                        f"the teacher has {wanted.shape[1]} features or "
+                        f"classes where the student has {own.shape[1]}; it "
+                        "must have been trained for the same"
+                    )
+        return output, teacher
+
+    def compute_objectives(self, predictions, batch, stage):
+        """Sums the losses and, in evaluation, keeps the scores.
+
+        Arguments
+        ---------
+        predictions : tuple
+            What `compute_forward` returned.
+        batch : PaddedBatch
+            The same batch.
+        stage : sb.Stage
+            TRAIN, VALID or TEST.
+
+        Returns
+        -------
+        loss : torch.Tensor
+        """
+        output, teacher = predictions
+        targets = batch.target.data.float()
+        losses = {"labels": cross_entropy(output.logits.float(), targets)}
+        loss = self.hparams.label_weight * losses["labels"]
+        if teacher is not None:
+            distilled = self.hparams.distillation(*output, *teacher)
+            loss = loss + distilled.pop("loss")
+            losses |= distilled
+        losses["loss"] = loss
+        self.loss_terms.append({k: v.detach() for k, v in losses.items()})
+        self.unreadable += self.readable.count(False)
+        if stage != sb.Stage.TRAIN:
+            scores = {"student": output.logits}
+            if teacher is not None:
+                scores["teacher"] = teacher.logits
+            scores = {k: v.float().softmax(dim=-1) for k, v in scores.items()}
+            self.scores.append(batch.id, targets, scores, self.readable)
+        return loss

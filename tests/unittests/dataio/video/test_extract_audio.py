@@ -1,0 +1,149 @@
+"""Tests of the extraction of sound from folders of videos.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import csv
+import os
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import soundfile
+
+from speechbrain_pib.dataio.video.extract_audio import (
+    extract_folder,
+    extract_sound,
+    main,
+)
+from speechbrain_pib.dataio.video.files import UnreadableVideoError
+
+av = pytest.importorskip("av", reason="reading videos needs PyAV")
+
+
+def tone(frequency, seconds, sample_rate=24000):
+    """A tone of amplitude 0.5."""
+    time = np.arange(round(seconds * sample_rate)) / sample_rate
+    return 0.5 * np.sin(2 * np.pi * frequency * time).astype(np.float32)
+
+
+def write_video(path, sound=None):
+    """A second of black pictures, and 24 kHz sound [n] as ALAC, exact."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("mpeg4", rate=5)
+        video.width, video.height, video.pix_fmt = 32, 32, "yuv420p"
+        if sound is not None:
+            audio = container.add_stream("alac", rate=24000, layout="mono")
+        for number in range(5):
+            image = np.zeros((32, 32, 3), np.uint8)
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 5)
+            container.mux(video.encode(frame))
+        container.mux(video.encode())
+        if sound is not None:
+            frame = av.AudioFrame.from_ndarray(
+                np.round(sound[None] * 32768).astype(np.int16),
+                format="s16p",
+                layout="mono",
+            )
+            frame.sample_rate, frame.pts = 24000, 0
+            frame.time_base = Fraction(1, 24000)
+            container.mux(audio.encode(frame))
+            container.mux(audio.encode())
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    """Two with sound, one in a folder; one without; one damaged."""
+    folder = tmp_path_factory.mktemp("videos")
+    write_video(folder / "P01/a.mp4", tone(500, 1.0))
+    write_video(folder / "b.mkv", tone(900, 1.0))
+    write_video(folder / "mute.mp4")
+    (folder / "page.mp4").write_text("<html>not found</html>" * 99)
+    return folder
+
+
+def read_table(path):
+    """Rows of a CSV file as dictionaries."""
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("extension", ["flac", "wav"])
+def test_lossless_sound_is_extracted_bit_by_bit(tmp_path, videos, extension):
+    path = str(tmp_path / f"deep/a.{extension}")
+    assert extract_sound(str(videos / "P01/a.mp4"), path, 24000)
+    info = soundfile.info(path)
+    assert (info.samplerate, info.channels) == (24000, 1)
+    assert (info.format, info.subtype) == (extension.upper(), "PCM_16")
+    samples, _ = soundfile.read(path, dtype="int16")
+    assert np.array_equal(samples, np.round(tone(500, 1.0) * 32768))
+
+
+def test_resampled_sound_is_the_same_tone(tmp_path, videos):
+    path = str(tmp_path / "a.flac")
+    extract_sound(str(videos / "P01/a.mp4"), path, 16000)
+    samples, sample_rate = soundfile.read(path)
+    assert sample_rate == 16000 and len(samples) == 16000
+    error = np.abs(samples - tone(500, 1.0, 16000))
+    assert error[100:-100].max() < 1e-3
+
+
+def test_full_scale_does_not_wrap_around(tmp_path):
+    video = write_video(tmp_path / "loud.mp4", np.full(24000, 0.99997))
+    extract_sound(video, str(tmp_path / "loud.wav"), 44100)
+    samples, _ = soundfile.read(tmp_path / "loud.wav")
+    assert samples[200:-200].min() > 0.9
+
+
+def test_folder_is_extracted_in_parallel_and_resumed(tmp_path, videos):
+    folder = str(videos)
+    done = extract_folder(folder, str(tmp_path), 24000, processes=2)
+    assert sorted(done.written) == ["P01/a", "b"]
+    assert done.without_sound == ["mute"] and list(done.failures) == ["page"]
+    assert soundfile.info(tmp_path / "P01/a.flac").frames == 24000
+    (row,) = read_table(tmp_path / "without_sound.csv")
+    assert row["ID"] == "mute" and row["path"] == str(videos / "mute.mp4")
+    assert row["reason"] == "no audio stream"
+    (row,) = read_table(tmp_path / "failures.csv")
+    assert row["ID"] == "page" and "cannot be read" in row["reason"]
+    times = os.stat(tmp_path / "b.flac").st_mtime_ns
+    (tmp_path / "P01/a.flac").unlink()
+    done = extract_folder(folder, str(tmp_path), 24000)
+    assert done.written == ["P01/a"] and done.present == ["b"]
+    assert done.without_sound == ["mute"]
+    assert os.stat(tmp_path / "b.flac").st_mtime_ns == times
+
+
+def test_failure_leaves_no_file(tmp_path, videos):
+    data = (videos / "P01/a.mp4").read_bytes()
+    middle = data.find(b"mdat") + 20000
+    data = data[:middle] + bytes(4000) + data[middle + 4000 :]
+    (tmp_path / "damaged.mp4").write_bytes(data)
+    with pytest.raises(UnreadableVideoError, match="damaged.mp4"):
+        extract_sound(
+            str(tmp_path / "damaged.mp4"), str(tmp_path / "a.flac"), 24000
+        )
+    assert os.listdir(tmp_path) == ["damaged.mp4"]
+
+
+def test_command(tmp_path, videos, capsys):
+    audio = str(tmp_path)
+    options = ["--sample_rate=16000", "--format=wav", "--processes=1"]
+    assert main([str(videos), audio, *options]) == 1
+    assert soundfile.info(tmp_path / "b.wav").samplerate == 16000
+    out = capsys.readouterr().out
+    assert "2 written, 0 there before, 1 without sound, 1 failed" in out
+    assert "page: " in out
+
+
+def test_samples_without_and_with_sound(tmp_path, shared):
+    folder = str(shared / "data/video_samples")
+    done = extract_folder(folder, str(tmp_path), 16000, processes=1)
+    assert done.written == ["nasa_13013"] and not done.failures
+    assert done.without_sound == ["av1_video", "h265_video"]
+    info = soundfile.info(tmp_path / "nasa_13013.flac")
+    assert info.duration == pytest.approx(13.056)

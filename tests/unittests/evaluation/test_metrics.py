@@ -1,0 +1,233 @@
+"""Metrics against scikit-learn, SciPy and loops from the definitions.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import norm
+from sklearn import metrics as sklearn_metrics
+
+from speechbrain_pib.evaluation.metrics import (
+    ClipScores,
+    area_under_curve,
+    d_prime,
+    mean_average_precision,
+    segment_overlap,
+    summarize_classification,
+    top_k_accuracy,
+)
+
+
+def random_task(clips=200, classes=12, seed=0):
+    """Scores that know something of the labels."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(classes, size=clips)
+    targets = np.eye(classes)[labels]
+    return rng.normal(size=(clips, classes)) + targets, labels, targets
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_top_k_equals_sklearn(k):
+    scores, labels, targets = random_task()
+    expected = sklearn_metrics.top_k_accuracy_score(labels, scores, k=k)
+    assert top_k_accuracy(scores, targets, k) == pytest.approx(expected)
+
+
+def test_constant_scores_are_never_right():
+    targets = np.eye(6)[[0, 1, 5]]
+    assert top_k_accuracy(np.zeros((3, 6)), targets, 1) == 0
+    assert top_k_accuracy(np.zeros((3, 6)), targets, 5) == 0
+
+
+def test_a_tie_for_the_last_place_is_a_miss():
+    scores = np.array([[3.0, 2.0, 2.0, 1.0]])
+    assert top_k_accuracy(scores, np.array([[0, 1, 0, 0]]), 2) == 0
+    assert top_k_accuracy(scores, np.array([[0, 1, 0, 0]]), 3) == 1
+
+
+def test_map_leaves_out_classes_without_positives():
+    scores, _, targets = random_task()
+    targets[:, 3] = 0
+    targets[:, 7] = 0
+    each = [
+        sklearn_metrics.average_precision_score(targets[:, c], scores[:, c])
+        for c in range(12)
+        if c not in (3, 7)
+    ]
+    value, count = mean_average_precision(scores, targets)
+    assert count == 10
+    assert value == pytest.approx(np.mean(each))
+
+
+def test_average_precision_by_hand():
+    # Positives at ranks 1 and 3: (1/1 + 2/3) / 2.
+    scores = np.array([[4.0], [3.0], [2.0], [1.0]])
+    value, _ = mean_average_precision(scores, np.array([[1], [0], [1], [0]]))
+    assert value == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_area_is_the_chance_to_rank_a_positive_above_a_negative():
+    scores, _, targets = random_task(clips=60, classes=4)
+    targets[:, 2] = 1  # no negatives: left out
+    areas = []
+    for c in (0, 1, 3):
+        positive = scores[targets[:, c] == 1, c][:, None]
+        negative = scores[targets[:, c] == 0, c][None]
+        areas.append((positive > negative).mean())
+    assert area_under_curve(scores, targets) == pytest.approx(np.mean(areas))
+
+
+def test_d_prime_is_the_normal_quantile_and_finite():
+    for auc in (0.2, 0.5, 0.9, 0.968):
+        assert d_prime(auc) == pytest.approx(2**0.5 * norm.ppf(auc))
+    assert math.isfinite(d_prime(1.0)) and d_prime(1.0) > 7
+    assert d_prime(0.0) == pytest.approx(-d_prime(1.0))
+
+
+def test_summary_holds_plain_floats():
+    scores, labels, targets = random_task()
+    summary = summarize_classification(scores, targets)
+    assert {type(value) for value in summary.values()} == {float}
+    assert summary["top1"] == pytest.approx(top_k_accuracy(scores, targets))
+    assert summary["d_prime"] == pytest.approx(d_prime(summary["AUC"]))
+    assert summary["classes_with_positives"] == len(set(labels))
+
+
+def test_any_class_of_a_multi_label_clip_is_a_hit():
+    scores = np.array([[0.1, 0.9, 0.3], [0.9, 0.2, 0.1]])
+    targets = np.array([[1, 1, 0], [0, 1, 1]])
+    assert summarize_classification(scores, targets)["top1"] == 0.5
+
+
+def test_nothing_to_average_gives_nan_not_an_error():
+    summary = summarize_classification(np.ones((3, 1)), np.ones((3, 1)))
+    assert math.isnan(summary["AUC"]) and math.isnan(summary["d_prime"])
+
+
+@pytest.mark.parametrize(
+    "scores, targets, message",
+    [
+        (np.full((2, 3), np.nan), np.zeros((2, 3)), "NaN"),
+        (np.zeros((2, 3)), np.zeros((2, 4)), "clips, classes"),
+        (np.zeros((2, 3)), np.full((2, 3), 0.5), "0 or 1"),
+        (np.zeros((0, 3)), np.zeros((0, 3)), "clips, classes"),
+    ],
+)
+def test_bad_input_is_an_error(scores, targets, message):
+    with pytest.raises(ValueError, match=message):
+        summarize_classification(scores, targets)
+
+
+def slow_overlap(mask, event, hop, steps=4000):
+    """Overlap counted on a fine grid of instants."""
+    instants = (np.arange(-steps, (len(mask) + 1) * steps) + 0.5) * hop / steps
+    frame = np.rint(instants / hop).astype(int)
+    inside = (frame >= 0) & (frame < len(mask))
+    selected = inside & mask[np.clip(frame, 0, len(mask) - 1)]
+    true = (instants > event[0]) & (instants < event[1])
+    return (selected & true).sum() / max((selected | true).sum(), 1)
+
+
+def test_overlap_equals_counting_instants(device):
+    rng = np.random.default_rng(0)
+    masks = rng.random((6, 20)) < 0.5
+    masks[0], masks[1] = True, False
+    start = rng.uniform(0, 0.15, size=6)
+    events = np.stack([start, start + rng.uniform(0.01, 0.08, size=6)], axis=1)
+    result = segment_overlap(
+        torch.from_numpy(masks).to(device), torch.from_numpy(events), 0.0125
+    )
+    for value, mask, event in zip(result.tolist(), masks, events):
+        assert value == pytest.approx(
+            slow_overlap(mask, event, 0.0125), abs=2e-3
+        )
+
+
+def test_overlap_of_the_exact_frames_is_one_and_of_nothing_zero():
+    masks = torch.tensor([[0, 1, 1, 0], [0, 0, 0, 0]], dtype=torch.bool)
+    events = torch.tensor([[0.05, 0.25], [0.1, 0.1]])
+    overlap = segment_overlap(masks, events, 0.1)
+    torch.testing.assert_close(overlap, torch.tensor([1.0, 0.0]))
+
+
+def test_scores_survive_a_file_without_pickle(tmp_path):
+    clips = ClipScores()
+    scores = torch.rand(3, 2, dtype=torch.bfloat16, requires_grad=True)
+    clips.append(["c", "a", "b"], torch.eye(3)[:, :2], {"fused": scores})
+    with pytest.raises(RuntimeError, match="gather"):
+        clips.save(tmp_path / "scores.npz", ["x", "y"])
+    clips.gather().save(tmp_path / "scores.npz", ["x", "y"])
+    with np.load(tmp_path / "scores.npz", allow_pickle=False) as file:
+        assert file["ids"].tolist() == ["a", "b", "c"]
+        assert file["class_names"].tolist() == ["x", "y"]
+        order = [1, 2, 0]
+        np.testing.assert_array_equal(
+            file["fused"], scores.detach().float().numpy()[order]
+        )
+        np.testing.assert_array_equal(file["targets"], np.eye(3)[order][:, :2])
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.npz"]
+
+
+def test_clip_scores_refuse_what_does_not_fit(tmp_path):
+    clips = ClipScores()
+    with pytest.raises(ValueError, match="no clip"):
+        clips.gather()
+    with pytest.raises(ValueError, match="'fused'"):
+        clips.append(["a"], torch.zeros(1, 2), {"fused": torch.zeros(1, 3)})
+    clips.append(["a"], torch.ones(1, 2), {"fused": torch.zeros(1, 2)})
+    with pytest.raises(ValueError, match="named"):
+        clips.append(["b"], torch.ones(1, 2), {"other": torch.zeros(1, 2)})
+    with pytest.raises(ValueError, match="class names"):
+        clips.gather().save(tmp_path / "scores.npz", ["x"])
+    assert not list(tmp_path.iterdir())
+
+
+def gather_on_rank(rank, folder):
+    """Each rank holds a part of four clips, clip "b" is on both."""
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2
+    )
+    ids = [["d", "b"], ["b", "c", "a"]][rank]
+    labels = torch.tensor(["abcd".index(name) for name in ids])
+    targets = torch.nn.functional.one_hot(labels, 4)
+    # Clip "c" alone is wrong, so that a repeated "b" would show in top1.
+    scores = targets.float()
+    scores[labels == 2] = 0.0
+    clips = ClipScores()
+    clips.append(ids, targets, {"fused": scores})
+    clips.gather().save(f"{folder}/rank{rank}.npz", list("abcd"))
+    torch.distributed.destroy_process_group()
+
+
+def test_two_ranks_count_each_clip_once(tmp_path):
+    torch.multiprocessing.spawn(gather_on_rank, (str(tmp_path),), nprocs=2)
+    for rank in (0, 1):
+        with np.load(tmp_path / f"rank{rank}.npz") as file:
+            assert file["ids"].tolist() == list("abcd")
+            np.testing.assert_array_equal(file["targets"], np.eye(4))
+            summary = summarize_classification(file["fused"], file["targets"])
+            assert summary["top1"] == 0.75
+
+
+def test_unreadable_clips_are_listed_and_left_out():
+    clips = ClipScores()
+    eye = torch.eye(3)
+    clips.append(["c", "a", "b"], eye, {"x": eye}, [True, False, True])
+    clips.append(["a"], eye[:1], {"x": eye[:1]}, [False])
+    clips.gather()
+    assert clips.ids == ["b", "c"] and clips.unreadable == ["a"]
+    assert clips.targets.argmax(1).tolist() == [2, 0]
+    assert clips.scores["x"].argmax(1).tolist() == [2, 0]
+
+
+def test_no_readable_clip_is_an_error():
+    clips = ClipScores()
+    clips.append(["a"], torch.eye(1), {"x": torch.eye(1)}, [False])
+    with pytest.raises(ValueError, match="no clip was scored"):
+        clips.gather()

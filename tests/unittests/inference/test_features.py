@@ -1,0 +1,421 @@
+"""Tests of the extraction of features from videos, and of reading them.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import csv
+import os
+import pickle
+from fractions import Fraction
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from speechbrain_pib.dataio.video.features import (
+    FeatureStore,
+    published_rows,
+    read_published_list,
+    read_video_features,
+)
+from speechbrain_pib.dataio.video.files import probe_video
+from speechbrain_pib.dataio.video.frames import read_frames
+from speechbrain_pib.dataio.video.sound import read_sound
+from speechbrain_pib.dataio.video.steps import VideoSteps, count_steps
+from speechbrain_pib.inference.features import (
+    Encoder,
+    extract_features,
+    main,
+    read_annotations,
+)
+from speechbrain_pib.lobes.models.imgaud2vid import ImgAud2Vid
+from speechbrain_pib.utils.files import locked_folder
+from speechbrain_pib.utils.pickles import RefusedPickleError
+
+av = pytest.importorskip("av", reason="reading videos needs PyAV")
+
+
+class MeanNet(torch.nn.Module):
+    """Features that can be computed by hand: means of colours and of |wav|."""
+
+    sample_rate = 16000
+
+    def __init__(self, scale=1.0):
+        super().__init__()
+        self.register_buffer("scale", torch.tensor(scale))
+
+    def image_features(self, images):
+        """[batch, 3]"""
+        return self.scale * images.float().mean((2, 3))
+
+    def audio_features(self, wavs):
+        """[batch, 1], not 0 for silence"""
+        return self.scale * wavs.abs().mean(1, keepdim=True) + 1
+
+
+def write_video(path, seconds, levels=None):
+    """Grey of value 20 t in second t; a tone with a level for each second."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("mpeg4", rate=10)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        if levels is not None:
+            audio = container.add_stream("alac", rate=16000, layout="mono")
+        for number in range(round(10 * seconds)):
+            image = np.full((48, 64, 3), 20 * (number // 10), np.uint8)
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            container.mux(video.encode(frame))
+        container.mux(video.encode())
+        if levels is not None:
+            time = np.arange(round(seconds * 16000)) / 16000
+            level = np.repeat(levels, 16000)[: len(time)]
+            wav = level * np.sin(2 * np.pi * 500 * time) * 32767
+            frame = av.AudioFrame.from_ndarray(
+                np.round(wav[None]).astype(np.int16), "s16p", "mono"
+            )
+            frame.sample_rate, frame.pts = 16000, 0
+            frame.time_base = Fraction(1, 16000)
+            container.mux(audio.encode(frame))
+            container.mux(audio.encode())
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    """Loud and quiet seconds; no sound; silence; not a video."""
+    folder = tmp_path_factory.mktemp("videos")
+    write_video(folder / "deep/a.mp4", 3.6, [0.2, 0.0, 0.4, 0.8])
+    write_video(folder / "mute.mp4", 1.3)
+    write_video(folder / "silent.mp4", 2, [0.0, 0.0])
+    (folder / "page.mp4").write_text("<html>not found</html>" * 99)
+    return folder
+
+
+def read_table(path):
+    """Rows of a CSV file by ID."""
+    with open(path, newline="") as file:
+        return {row["ID"]: row for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize("processes", [0, 2])
+def test_features_are_those_of_the_frame_and_the_sound(
+    tmp_path, videos, processes
+):
+    output = str(tmp_path / "features.hdf5")
+    rows, failures = extract_features(
+        str(videos), output, Encoder(MeanNet()), processes=processes
+    )
+    assert [row["ID"] for row in rows] == ["deep/a", "mute", "silent"]
+    assert list(failures) == ["page"]
+    features = read_video_features(rows[0]["features"], str(tmp_path))
+    assert features["image"].dtype == torch.float32
+    levels = features["image"].mean(1)
+    assert levels.tolist() == pytest.approx([0, 20, 40, 60], abs=2)
+    # The mean of |sine| is 2 / pi; the last second has 0.6 of one.
+    expected = np.array([0.2, 0.0, 0.4, 0.8 * 0.6]) * 2 / np.pi + 1
+    heard = features["audio"][:, 0].tolist()
+    assert heard == pytest.approx(expected.tolist(), abs=1e-3)
+    for row in rows[1:]:
+        features = read_video_features(row["features"], str(tmp_path))
+        assert torch.equal(features["audio"], torch.zeros(row["n_steps"], 1))
+
+
+def test_manifest_and_list_of_failures(tmp_path, videos):
+    output = str(tmp_path / "features.hdf5")
+    annotations = {
+        "mute": {"label": "Archery"},
+        "deep/a": {"label": "Bowling"},
+        "lost": {"label": "Archery"},
+    }
+    extract_features(
+        str(videos), output, Encoder(MeanNet()), annotations=annotations
+    )
+    table = read_table(tmp_path / "features.csv")
+    assert table["deep/a"] == {
+        "ID": "deep/a",
+        "path": str(videos / "deep/a.mp4"),
+        "features": "features.hdf5::deep/a",
+        "duration": "3.6",
+        "n_steps": "4",
+        "has_audio": "True",
+        "label": "Bowling",
+    }
+    assert table["mute"]["has_audio"] == "False"
+    assert table["mute"]["n_steps"] == "1" and len(table) == 2
+    failures = read_table(tmp_path / "features_failures.csv")
+    assert failures["lost"]["reason"] == "no such video" and len(failures) == 1
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+class MortalNet(MeanNet):
+    """Dies when it has seen a number of chunks."""
+
+    def __init__(self, chunks):
+        super().__init__()
+        self.chunks = chunks
+
+    def image_features(self, images):
+        if self.chunks == 0:
+            raise Killed
+        self.chunks -= 1
+        return super().image_features(images)
+
+
+def test_killed_extraction_is_continued(tmp_path, videos, monkeypatch):
+    monkeypatch.setattr("speechbrain_pib.dataio.video.steps.CHUNK", 2)
+    output = str(tmp_path / "features.hdf5")
+    with pytest.raises(Killed):  # in the middle of the second video
+        extract_features(str(videos), output, Encoder(MortalNet(3)))
+    left = FeatureStore(output, Encoder(MeanNet()).settings())
+    assert sorted(left.videos) == ["deep/a", "mute"]
+    seen = []
+
+    class WatchedNet(MeanNet):
+        def image_features(self, images):
+            seen.append(len(images))
+            return super().image_features(images)
+
+    rows, _ = extract_features(str(videos), output, Encoder(WatchedNet()))
+    assert seen == [2]  # the video of two seconds only
+    assert len(rows) == 3 and not os.path.exists(f"{output}.parts")
+    whole = str(tmp_path / "whole.hdf5")
+    expected, _ = extract_features(str(videos), whole, Encoder(MeanNet()))
+    for row, other in zip(rows, expected):
+        features = read_video_features(row["features"], str(tmp_path))
+        others = read_video_features(other["features"], str(tmp_path))
+        assert all(torch.equal(features[n], others[n]) for n in others)
+        assert row["has_audio"] == other["has_audio"]
+
+
+def test_merge_that_was_killed_is_repeated(tmp_path, monkeypatch):
+    path, settings = str(tmp_path / "features.hdf5"), {"model": 1}
+    store = FeatureStore(path, settings)
+    store.add("a/b", {"image": np.ones((2, 3))}, {"n_steps": 2})
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", lambda *_, **__: None)
+        store.merge()
+    assert os.listdir(f"{path}.parts/a") == ["b.hdf5"]
+    store = FeatureStore(path, settings)
+    store.add("c", {"image": np.zeros((1, 3))}, {"n_steps": 1})
+    store.merge()
+    store = FeatureStore(path, settings)
+    assert store.videos == {"a/b": {"n_steps": 2}, "c": {"n_steps": 1}}
+    features = read_video_features(f"{path}::a/b", names=["image"])
+    assert torch.equal(features["image"], torch.ones(2, 3))
+
+
+def test_other_weights_do_not_mix(tmp_path, videos):
+    output = str(tmp_path / "features.hdf5")
+    extract_features(str(videos), output, Encoder(MeanNet()))
+    with pytest.raises(ValueError, match="written with the settings"):
+        extract_features(str(videos), output, Encoder(MeanNet(2.0)))
+
+
+def test_output_needs_a_name_that_locators_know(tmp_path, videos):
+    with pytest.raises(ValueError, match="named .hdf5 or .h5"):
+        extract_features(str(videos), str(tmp_path / "a"), Encoder(MeanNet()))
+
+
+def test_last_part_of_a_second_counts_from_half_on():
+    durations = [0.1, 0.99, 1.49, 1.5, 7200.0]
+    assert [count_steps(d) for d in durations] == [1, 1, 1, 2, 7200]
+
+
+def test_clips_are_sixteen_frames_of_each_second(tmp_path):
+    path = write_video(tmp_path / "a.mp4", 2.0)
+    first, last = VideoSteps({"a": path}, clips=True)
+    assert first["clips"].shape == (2, 16, 3, 112, 112)
+    times = [t / 16 for t in range(32)]
+    expected = read_frames(path, times, size=112)
+    assert torch.equal(first["clips"].flatten(0, 1), expected)
+    assert last == {"ID": "a", "duration": 2.0}
+
+
+def test_features_of_a_teacher(tmp_path, videos):
+    class Teacher(torch.nn.Module):
+        def forward(self, clips):
+            mean = clips.float().mean((1, 3, 4))
+            return type("Output", (), {"features": mean, "logits": mean[:, :2]})
+
+    annotations = {"mute": {}}
+    output = str(tmp_path / "features.hdf5")
+    encoder = Encoder(MeanNet(), Teacher())
+    (row,), _ = extract_features(
+        str(videos), output, encoder, annotations=annotations
+    )
+    names = ["teacher", "teacher_logits"]
+    features = read_video_features(row["features"], str(tmp_path), names)
+    assert features["teacher"].shape == (1, 3)
+    assert features["teacher_logits"].shape == (1, 2)
+
+
+def test_command_on_the_samples(tmp_path, shared, capsys):
+    weights = str(tmp_path / "model.ckpt")
+    torch.manual_seed(0)
+    model = ImgAud2Vid(4).eval()
+    torch.save(model.state_dict(), weights)
+    folder = str(shared / "data/video_samples")
+    output = str(tmp_path / "features.hdf5")
+    options = ["--weights", weights, "--processes", "0"]
+    assert main([folder, output, *options]) == 0
+    assert "3 videos, 2 of them without sound" in capsys.readouterr().out
+    table = read_table(tmp_path / "features.csv")
+    steps = {key: row["n_steps"] for key, row in table.items()}
+    assert steps == {"nasa_13013": "13", "av1_video": "5", "h265_video": "1"}
+    features = read_video_features(f"{output}::nasa_13013")
+    path = os.path.join(folder, "nasa_13013.mp4")
+    wav, _ = read_sound(path, 7.0, 8.0, 16000)
+    with torch.no_grad():
+        image = model.image_features(read_frames(path, [7.0], size=224))[0]
+        audio = model.audio_features(wav[None])[0]
+    assert torch.allclose(features["image"][7], image, atol=1e-4)
+    assert torch.allclose(features["audio"][7], audio, atol=1e-3)
+    assert probe_video(path).duration == float(table["nasa_13013"]["duration"])
+
+
+def test_annotations_are_checked(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("video,label\na,b\n")
+    with pytest.raises(ValueError, match="labels.csv has no column ID"):
+        read_annotations(path)
+    path.write_text("ID,label\na,b\na,c\n")
+    with pytest.raises(ValueError, match="a appears twice"):
+        read_annotations(path)
+
+
+@pytest.fixture
+def published(tmp_path):
+    """Two videos of two and three steps in the published layout."""
+    rng = np.random.default_rng(0)
+    paths = []
+    for number, steps in enumerate([2, 3]):
+        for stream in ("image", "audio"):
+            folder = tmp_path / f"{stream}_features/val"
+            folder.mkdir(parents=True, exist_ok=True)
+            array = rng.standard_normal((steps, 4)).astype(np.float32)
+            np.save(folder / f"v{number}.npy", array)
+        paths.append(f"/elsewhere/imageAudio_features/val/v{number}.npy")
+    with open(tmp_path / "val.pkl", "wb") as file:
+        pickle.dump((paths, [1, 0]), file)
+    return tmp_path
+
+
+def test_published_layout_is_read(published):
+    rows, missing = published_rows(
+        str(published / "val.pkl"), ["Archery", "Bowling"], str(published)
+    )
+    assert [row["label"] for row in rows] == ["Bowling", "Archery"]
+    row = rows[1]
+    assert row["ID"] == "val/v1" and row["n_steps"] == 3 and not missing
+    features = read_video_features(row["features"])
+    for stream in ("image", "audio"):
+        array = np.load(published / f"{stream}_features/val/v1.npy")
+        assert np.array_equal(features[stream].numpy(), array)
+
+
+def test_streams_that_differ_in_length_are_an_error(published):
+    np.save(published / "audio_features/val/v0.npy", np.zeros((5, 4)))
+    path = str(published / "imageAudio_features/val/v0.npy")
+    with pytest.raises(ValueError, match="v0.npy: streams differ in length"):
+        read_video_features(path)
+
+
+def test_pickles_in_arrays_and_lists_are_not_run(published):
+    trap = Trap(str(published / "trapped"))
+    path = str(published / "image_features/val/v0.npy")
+    np.save(path, np.array([[trap]], dtype=object), allow_pickle=True)
+    with pytest.raises(ValueError, match="v0.npy is not an array of numbers"):
+        read_video_features(path.replace("image_f", "imageAudio_f"))
+    with open(published / "val.pkl", "wb") as file:
+        pickle.dump(([trap], [0]), file)
+    with pytest.raises(RefusedPickleError, match="val.pkl: refused"):
+        read_published_list(str(published / "val.pkl"))
+    assert not os.path.exists(published / "trapped")
+
+
+class Trap:
+    """Makes a folder where it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+@pytest.mark.parametrize(
+    "content, problem",
+    [
+        (([1, 2], [0, 1]), "not all paths"),
+        ((["imageAudio_features/a.npy"], ["x"]), "not all labels"),
+        ((["imageAudio_features/a.npy"], []), "differ in length"),
+        (["imageAudio_features/a.npy"], "not enough values"),
+    ],
+)
+def test_lists_of_something_else_are_named(tmp_path, content, problem):
+    path = str(tmp_path / "list.pkl")
+    with open(path, "wb") as file:
+        pickle.dump(content, file)
+    with pytest.raises(ValueError, match=f"list.pkl is not a .*{problem}"):
+        read_published_list(path)
+
+
+def test_published_videos_without_features_are_listed(published):
+    (published / "image_features/val/v0.npy").unlink()
+    rows, missing = published_rows(
+        str(published / "val.pkl"), ["Archery", "Bowling"], str(published)
+    )
+    assert [row["ID"] for row in rows] == ["val/v1"]
+    assert [row["ID"] for row in missing] == ["val/v0"]
+    assert "there is no file" in missing[0]["reason"]
+
+
+@pytest.mark.parametrize(
+    "value, problem",
+    [
+        (1.0, r"image of v has shape \(\), not"),
+        (np.zeros(3), r"image of v has shape \(3,\), not"),
+        (np.zeros((0, 4)), r"image of v has shape \(0, 4\), not"),
+        (np.array([[b"a"]]), "image of v holds .*, not numbers"),
+        (None, "image of v has shape None"),
+    ],
+)
+def test_features_of_another_form_are_named(tmp_path, value, problem):
+    with h5py.File(tmp_path / "features.hdf5", "w") as file:
+        if value is None:
+            file.create_group("v/image")
+        else:
+            file["v/image"] = value
+    with pytest.raises(ValueError, match=f"features.hdf5: {problem}"):
+        read_video_features(f"{tmp_path}/features.hdf5::v", names=["image"])
+
+
+def test_a_file_that_is_no_hdf5_is_named(tmp_path):
+    (tmp_path / "features.hdf5").write_text("x")
+    for read in (
+        lambda path: read_video_features(f"{path}::v"),
+        lambda path: FeatureStore(path, {}),
+    ):
+        with pytest.raises(ValueError, match="features.hdf5 is damaged"):
+            read(str(tmp_path / "features.hdf5"))
+
+
+def test_one_process_at_a_time_extracts(tmp_path, videos):
+    output = str(tmp_path / "features.hdf5")
+    with locked_folder(f"{output}.parts"):
+        with pytest.raises(ValueError, match="another process writes"):
+            extract_features(str(videos), output, Encoder(MeanNet()))
+
+
+def test_lists_that_ask_for_memory_are_refused(tmp_path):
+    path = tmp_path / "list.pkl"
+    # Keeps an empty string at place 2**29, which would take 8 GB.
+    path.write_bytes(b"\x80\x02X\0\0\0\0r\0\0\0\x20.")
+    with pytest.raises(ValueError, match="bytes do not hold"):
+        read_published_list(str(path))

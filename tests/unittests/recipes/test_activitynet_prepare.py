@@ -1,0 +1,253 @@
+"""Tests of the preparation of ActivityNet.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import csv
+import importlib.util
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from speechbrain_pib.dataio.clip_datasets import load_label_encoder
+from speechbrain_pib.dataio.video.feature_datasets import feature_dataset
+
+RECIPE = Path(__file__).resolve().parents[3] / "recipes" / "ActivityNet"
+
+
+def load_recipe_module(name):
+    """Imports a file of the recipe, which is not a package."""
+    spec = importlib.util.spec_from_file_location(name, RECIPE / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+activitynet = load_recipe_module("activitynet_prepare")
+
+
+def entry(subset, *segments):
+    """An entry of the official file."""
+    annotations = [
+        {"segment": list(segment[:2]), "label": segment[2]}
+        for segment in segments
+    ]
+    return {"duration": 30.0, "subset": subset, "annotations": annotations}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Annotations of 40 training and 4 test videos, features of most."""
+    database = {
+        f"train{n:06d}": entry("training", (1, 4.5, "jump"), (8, 9, "jump"))
+        for n in range(40)
+    }
+    database |= {
+        "test0000000": entry("validation", (0, 2, "run")),
+        "v_st0000001": entry("validation", (0, 2, "run"), (3, 4, "jump")),
+        "test0000002": entry("validation", (0, 2, "jump")),
+        "test0000003": entry("validation", (0, 2, "jump")),
+        "hidden00000": entry("testing"),
+    }
+    write_annotations(tmp_path, database)
+    names = [f"v_{key}" for key in database][:-2]
+    names[-2] = "v_st0000001"  # Downloaded without the prefix.
+    with open(tmp_path / "features.csv", "w") as file:
+        file.write("ID,path,features,duration,n_steps,has_audio\n")
+        for name in names:
+            heard = name != "v_test0000002"
+            file.write(f"a/{name},,f.hdf5::a/{name},30.0,30,{heard}\n")
+    (tmp_path / "features_failures.csv").write_text(
+        "ID,path,reason\na/v_test0000003,x,damaged\n"
+    )
+    return tmp_path
+
+
+def write_annotations(folder, database):
+    """Writes the official file."""
+    path = folder / "activity_net.json"
+    path.write_text(json.dumps({"database": database}))
+
+
+def prepare(folder, **options):
+    """Prepares features."""
+    activitynet.prepare_features(
+        str(folder / "activity_net.json"),
+        str(folder / "features.csv"),
+        str(folder / "out"),
+        **options,
+    )
+
+
+def read(folder, split):
+    """Rows of a manifest by ID."""
+    with open(folder / f"out/{split}.csv", newline="") as file:
+        return {row["ID"]: row for row in csv.DictReader(file)}
+
+
+def test_the_official_validation_set_is_the_test(folder):
+    prepare(folder)
+    test = read(folder, "test")
+    assert set(test) == {"test0000000", "v_st0000001", "test0000002"}
+    assert test["v_st0000001"]["label"] == "jump|run"
+    assert test["v_st0000001"]["segments"] == "0 2|3 4"
+    locator = str(folder / "f.hdf5::a/v_test0000000")
+    assert test["test0000000"]["features"] == locator
+
+
+def test_a_share_of_the_training_videos_is_for_validation(folder):
+    prepare(folder, valid_fraction=0.25)
+    train, valid = read(folder, "train"), read(folder, "valid")
+    assert len(train) + len(valid) == 40
+    assert 3 < len(valid) < 20
+
+
+def test_missing_and_silent_videos_are_counted(folder):
+    prepare(folder)
+    coverage = json.loads((folder / "out/coverage.json").read_text())
+    assert coverage["test"]["expected"] == 4
+    assert coverage["test"]["found"] == 3
+    assert coverage["test"]["without_sound"] == 1
+    with open(folder / "out/missing.csv", newline="") as file:
+        (missing,) = csv.DictReader(file)
+    assert missing["ID"] == "test0000003"
+    assert missing["reason"] == "damaged"
+
+
+def test_a_class_list_gives_the_order_and_leaves_out_the_rest(folder):
+    (folder / "classes.txt").write_text("run\n")
+    with pytest.raises(ValueError, match="none of the annotated train"):
+        prepare(folder, class_list=str(folder / "classes.txt"))
+    (folder / "classes.txt").write_text("run\njump\n")
+    prepare(folder, class_list=str(folder / "classes.txt"))
+    assert (folder / "out/classes.txt").read_text() == "run\njump\n"
+
+
+def test_changed_annotations_are_prepared_again(folder):
+    prepare(folder)
+    database = {
+        f"train{n:06d}": entry("training", (2, 3, "fly")) for n in range(40)
+    }
+    database["test0000000"] = entry("validation", (0, 2, "fly"))
+    write_annotations(folder, database)
+    prepare(folder)
+    assert read(folder, "test")["test0000000"]["label"] == "fly"
+
+
+@pytest.mark.parametrize(
+    ("database", "message"),
+    [
+        ({"a": {"annotations": []}}, "entry of a is malformed: KeyError"),
+        ({"a": entry("somewhere")}, "entry of a is malformed"),
+        ({"a": entry("training", (1, "x", "run"))}, "entry of a is malformed"),
+    ],
+)
+def test_malformed_annotations_are_named(folder, database, message):
+    write_annotations(folder, database)
+    with pytest.raises(ValueError, match=message):
+        prepare(folder)
+
+
+def test_no_features_say_how_to_make_them(folder):
+    (folder / "features.csv").unlink()
+    with pytest.raises(ValueError, match="inference.features"):
+        prepare(folder)
+
+
+def test_files_of_another_form_are_named(folder):
+    (folder / "activity_net.json").write_text('{"database": []}')
+    with pytest.raises(ValueError, match="is not the JSON file of Activity"):
+        prepare(folder)
+    (folder / "features.csv").write_text("ID,path\na,b\n")
+    with pytest.raises(ValueError, match="no columns ID and features"):
+        prepare(folder)
+
+
+@pytest.fixture
+def published(tmp_path):
+    """Lists and arrays of 20 training and 2 test videos of two classes."""
+    names = [f"train/t{number}.npy" for number in range(20)]
+    for split, part in (("train", names), ("val", ["val/a.npy", "val/b.npy"])):
+        for name in part:
+            for stream in ("image", "audio"):
+                path = tmp_path / f"{stream}_features" / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                np.save(path, np.ones((3, 4), np.float32))
+        paths = [f"/elsewhere/imageAudio_features/{name}" for name in part]
+        labels = [number % 2 for number in range(len(part))]
+        with open(tmp_path / f"{split}.pkl", "wb") as file:
+            pickle.dump((paths, labels), file)
+    (tmp_path / "classes.txt").write_text("run\njump\n")
+    return tmp_path
+
+
+def prepare_published(folder, **options):
+    """Prepares features in the published layout."""
+    activitynet.prepare_published(
+        [str(folder / "train.pkl"), str(folder / "val.pkl")],
+        str(folder),
+        str(folder / "out"),
+        **{"class_list": str(folder / "classes.txt"), **options},
+    )
+
+
+def test_lists_of_the_published_code_are_prepared(published):
+    (published / "image_features/val/b.npy").unlink()
+    prepare_published(published, valid_fraction=0.3)
+    assert len(read(published, "train")) + len(read(published, "valid")) == 20
+    with open(published / "out/missing.csv", newline="") as file:
+        assert [row["ID"] for row in csv.DictReader(file)] == ["val/b"]
+    encoder = load_label_encoder(str(published / "out/classes.txt"))
+    dataset = feature_dataset(
+        published / "out/test.csv", encoder, ["image", "audio"]
+    )
+    assert dataset[0]["id"] == "val/a"
+    assert dataset[0]["target"].tolist() == [1.0, 0.0]
+    assert dataset[0]["audio"].shape == (3, 4)
+
+
+def test_published_lists_need_names_of_the_classes(published):
+    with pytest.raises(ValueError, match="give --class_list"):
+        prepare_published(published, class_list=None)
+
+
+def test_moments_are_the_segments_of_the_videos_there(folder):
+    videos = folder / "videos"
+    videos.mkdir()
+    for number in range(40):
+        (videos / f"v_train{number:06d}.mp4").touch()
+    (videos / "v_st0000001.mkv").touch()
+    activitynet.prepare_moments(
+        str(folder / "activity_net.json"), str(videos), str(folder / "out")
+    )
+    test = read(folder, "test")
+    assert set(test) == {"v_st0000001_0", "v_st0000001_1"}
+    row = test["v_st0000001_1"]
+    assert (row["start"], row["stop"], row["label"]) == ("3.0", "4.0", "jump")
+    assert row["path"] == str(videos / "v_st0000001.mkv")
+
+
+def test_clips_of_kinetics_are_segments_of_their_own(folder):
+    lines = ["label,youtube_id,time_start,time_end,split"]
+    videos = folder / "videos"
+    videos.mkdir()
+    for number in range(30):
+        split = "train" if number < 20 else "validate"
+        lines.append(f"jump,-video{number:05d},7,17,{split}")
+        (videos / f"-video{number:05d}_000007_000017.mp4").touch()
+    annotations = folder / "kinetics.csv"
+    annotations.write_text("\n".join(lines))
+    activitynet.prepare_moments(
+        str(annotations), str(videos), str(folder / "out"), valid_fraction=0.3
+    )
+    row = read(folder, "test")["-video00020_000007_000017_0"]
+    assert (row["start"], row["stop"]) == ("0.0", "10.0")
+    annotations.write_text(lines[0] + "\njump,-video,seven,17,train\n")
+    with pytest.raises(ValueError, match="kinetics.csv, line 2"):
+        activitynet.prepare_moments(
+            str(annotations), str(videos), str(folder / "other")
+        )

@@ -1,0 +1,65 @@
+"""Parameter groups by name and shape."""
+
+import pytest
+import torch
+
+from speechbrain_pib.lobes.models.latent_decoder import LatentDecoder
+from speechbrain_pib.lobes.models.mvitv2 import MViTv2
+from speechbrain_pib.lobes.models.slot_attention import SlotSelector
+from speechbrain_pib.training.optimizers import (
+    build_optimizer,
+    parameter_groups,
+)
+
+
+def test_vectors_and_learned_starts_are_not_decayed():
+    model = torch.nn.ModuleDict(
+        {
+            "selector": SlotSelector(8, slot_size=4),
+            "decoder": LatentDecoder(8, 3, 1, num_latents=2, latent_size=8),
+        }
+    )
+    names = {id(p): name for name, p in model.named_parameters()}
+    decayed, undecayed = parameter_groups(model)
+    spared = {names[id(p)] for p in undecayed["params"]}
+    assert undecayed["weight_decay"] == 0.0
+    assert "decoder.latents" in spared
+    assert "selector.slot_attention.slots_mu" in spared
+    assert "selector.slot_attention.norm_input.weight" in spared
+    assert "decoder.classifier.bias" in spared
+    assert all(p.ndim > 1 for p in decayed["params"])
+    together = decayed["params"] + undecayed["params"]
+    assert len(together) == len(names)
+
+
+def test_frozen_parameters_are_left_out():
+    model = torch.nn.Linear(2, 2)
+    model.weight.requires_grad_(False)
+    (group,) = parameter_groups(model)
+    assert group["params"] == [model.bias] and group["weight_decay"] == 0.0
+
+
+def test_lower_layers_of_the_backbone_learn_more_slowly():
+    backbone = MViTv2(3, "nano", embed_dim=8, depths=[1, 2])
+    model = torch.nn.ModuleDict(
+        {"backbone": backbone, "decoder": torch.nn.Linear(2, 2)}
+    )
+    groups = parameter_groups(model, layer_decay=0.5)
+    optimizer = build_optimizer(groups, "AdamW", lr=0.8, weight_decay=0.1)
+    rates = {
+        parameter: group["lr"]
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+    assert len(rates) == len(list(model.parameters()))
+    assert rates[backbone.patch_embed.weight] == pytest.approx(0.05)
+    assert rates[backbone.blocks[0].mlp[0].weight] == pytest.approx(0.1)
+    assert rates[backbone.blocks[2].norm1.bias] == pytest.approx(0.4)
+    assert rates[backbone.norm.weight] == pytest.approx(0.8)
+    assert rates[backbone.head.weight] == pytest.approx(0.8)
+    assert rates[model["decoder"].weight] == pytest.approx(0.8)
+
+
+def test_unknown_optimizer_is_named():
+    with pytest.raises(ValueError, match="'Adamax'"):
+        build_optimizer([], "Adamax", 0.1, 0.0)

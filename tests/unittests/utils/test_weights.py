@@ -1,0 +1,144 @@
+"""Foreign weights are renamed, and nothing is loaded silently wrong."""
+
+import json
+import pickle
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from speechbrain_pib.lobes.features import MultiHopFbank
+from speechbrain_pib.lobes.models.latent_decoder import LatentDecoder
+from speechbrain_pib.lobes.models.mvitv2 import MViTv2
+from speechbrain_pib.lobes.models.playitback import PlayItBack
+from speechbrain_pib.lobes.models.slot_attention import SlotSelector
+from speechbrain_pib.training.experiment import _start_backbone
+from speechbrain_pib.utils.weights import (
+    convert_backbone,
+    load_backbone,
+    load_playitback,
+    load_weights,
+    read_state,
+)
+
+
+@pytest.mark.parametrize("variant", ["T", "S", "B"])
+def test_official_imagenet_names_cover_every_parameter(
+    shared, variant, tmp_path
+):
+    names = shared / "parity" / f"mvitv2_official_keys_{variant}.json"
+    shapes = json.loads(names.read_text())
+    state = {name: torch.randn(shape) for name, shape in shapes.items()}
+    path = tmp_path / "mvitv2.pyth"
+    torch.save({"model_state": state}, path)
+    backbone = MViTv2(309, variant)
+    head = backbone.head.weight.clone()
+    load_backbone(backbone, str(path))
+    kernel = state["patch_embed.proj.weight"].sum(1, keepdim=True)
+    assert torch.equal(backbone.patch_embed.weight, kernel)
+    first = state["blocks.1.mlp.fc1.weight"]
+    assert torch.equal(backbone.blocks[1].mlp[0].weight, first)
+    assert torch.equal(backbone.head.weight, head)
+
+
+def test_backbone_comes_out_of_a_whole_model(tmp_path):
+    source, target = MViTv2(5, "nano"), MViTv2(5, "nano")
+    for prefix in ("backbone.", "encoder."):
+        state = {prefix + k: v for k, v in source.state_dict().items()}
+        state["decoder.latents"] = torch.zeros(1)
+        torch.save(state, tmp_path / "model.ckpt")
+        load_backbone(target, str(tmp_path / "model.ckpt"))
+        for name, value in target.state_dict().items():
+            assert torch.equal(value, source.state_dict()[name])
+
+
+def test_each_entry_that_does_not_match_is_named():
+    backbone = MViTv2(5, "nano")
+    state = convert_backbone(backbone.state_dict())
+    state["surprise"] = state.pop("norm.bias")
+    state["head.weight"] = torch.zeros(6, backbone.output_size)
+    with pytest.raises(ValueError) as error:
+        load_weights(backbone, state, "some.ckpt")
+    message = str(error.value)
+    assert "some.ckpt" in message
+    assert "missing norm.bias" in message
+    assert "unknown surprise" in message
+    assert "head.weight is [6, 256], not [5, 256]" in message
+
+
+def test_a_checkpoint_of_the_published_code_gives_its_numbers(shared, tmp_path):
+    fixture = torch.load(
+        shared / "parity" / "playitback_tiny.pt", weights_only=True
+    )
+    state = {f"encoder.{k}": v for k, v in fixture["encoder_state"].items()}
+    state |= {f"decoder.{k}": v for k, v in fixture["decoder_state"].items()}
+    state["saliency_slots.0.slots_mu"] = torch.zeros(1, 1, 400)
+    torch.save({"model_state": state}, tmp_path / "x2.pyth")
+    model = PlayItBack(
+        MultiHopFbank(200, 96, n_mels=32),
+        MViTv2(7, embed_dim=16, depths=[1, 2, 2]),
+        SlotSelector(64),
+        LatentDecoder(
+            64,
+            7,
+            3,
+            num_latents=12,
+            latent_size=32,
+            latent_heads=2,
+            head_size=16,
+        ),
+        replays=2,
+    ).eval()
+    load_playitback(model, str(tmp_path / "x2.pyth"))
+    logits = model.backbone(fixture["log_mel"][:, 0])[1]
+    assert (logits - fixture["encoder_logits"]).abs().max() < 1e-5
+    grids = fixture["decoder_input"].permute(1, 0, 3, 4, 2)
+    logits = model.decoder(grids)[0]
+    assert (logits - fixture["decoder_logits"]).abs().max() < 1e-5
+
+    del state["decoder.fc.bias"]
+    torch.save({"model_state": state}, tmp_path / "x2.pyth")
+    with pytest.raises(ValueError, match="missing classifier.bias"):
+        load_playitback(model, str(tmp_path / "x2.pyth"))
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    path = tmp_path / "other.ckpt"
+    torch.save(torch.nn.Linear(2, 2).state_dict(), path)
+    with pytest.raises(ValueError, match="missing patch_embed.weight"):
+        load_backbone(MViTv2(5, "nano"), str(path))
+
+
+class Hostile:
+    """Would run a command when unpickled."""
+
+    def __reduce__(self):
+        return (exec, ("raise SystemExit('code of a stranger ran')",))
+
+
+def test_a_hostile_file_is_data_not_code(tmp_path):
+    path = tmp_path / "hostile.ckpt"
+    path.write_bytes(pickle.dumps({"weight": Hostile()}))
+    with pytest.raises(ValueError, match="hostile.ckpt"):
+        read_state(str(path))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="absent.ckpt"):
+        read_state(str(tmp_path / "absent.ckpt"))
+
+
+def test_a_head_for_other_classes_cannot_stay_frozen(tmp_path):
+    path = str(tmp_path / "backbone.ckpt")
+    torch.save(MViTv2(5, "nano").state_dict(), path)
+
+    def start(num_classes, freeze):
+        model = SimpleNamespace(
+            backbone=MViTv2(num_classes, "nano"), freeze_backbone=freeze
+        )
+        _start_backbone({"model": model, "pretrained_backbone": path})
+
+    start(5, freeze=True)
+    start(7, freeze=False)
+    with pytest.raises(ValueError, match="other classes: train a backbone"):
+        start(7, freeze=True)
