@@ -8,8 +8,9 @@ import numpy as np
 import speechbrain as sb
 import torch
 
-from speechbrain_pib.evaluation.metrics import ClipScores, segment_overlap
+from speechbrain_pib.evaluation.metrics import segment_overlap
 from speechbrain_pib.evaluation.reports import write_results
+from speechbrain_pib.evaluation.scores import ClipScores
 from speechbrain_pib.lobes.models.controls import control_frames, fixed_places
 from speechbrain_pib.lobes.models.replay import mask_to_segments
 from speechbrain_pib.training.classification import ClassificationBrain

@@ -15,18 +15,19 @@ import os
 from speechbrain.utils.logger import get_logger
 
 from speechbrain_pib.dataio.manifest import (
-    atomic_writer,
-    hash_ids,
-    is_prepared,
-    mark_prepared,
-    open_annotations,
     read_class_list,
     report_coverage,
     write_manifest,
 )
+from speechbrain_pib.dataio.preparation import is_prepared, mark_prepared
 from speechbrain_pib.dataio.video.feature_datasets import format_segments
 from speechbrain_pib.dataio.video.features import published_rows
 from speechbrain_pib.dataio.video.files import find_videos
+from speechbrain_pib.utils.files import (
+    atomic_writer,
+    hash_ids,
+    open_annotations,
+)
 
 logger = get_logger(__name__)
 

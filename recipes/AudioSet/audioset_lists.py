@@ -12,7 +12,7 @@ from collections import namedtuple
 
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_pib.dataio.manifest import open_annotations
+from speechbrain_pib.utils.files import open_annotations
 from speechbrain_pib.utils.pickles import read_pickled_table
 
 logger = get_logger(__name__)

@@ -20,13 +20,12 @@ from speechbrain.utils.logger import get_logger
 
 from speechbrain_pib.dataio.audio.checks import UnreadableAudioError, check_many
 from speechbrain_pib.dataio.audio.files import preference, walk_audio
-from speechbrain_pib.dataio.manifest import (
+from speechbrain_pib.dataio.manifest import report_coverage, write_manifest
+from speechbrain_pib.dataio.preparation import (
+    is_held_out,
     is_prepared,
     mark_prepared,
-    report_coverage,
-    write_manifest,
 )
-from speechbrain_pib.dataio.preparation import is_held_out
 
 logger = get_logger(__name__)
 

@@ -15,13 +15,9 @@ from speechbrain.utils.logger import get_logger
 from tqdm.contrib import tqdm
 
 from speechbrain_pib.dataio.audio.checks import UnreadableAudioError, check_many
-from speechbrain_pib.dataio.manifest import (
-    is_prepared,
-    mark_prepared,
-    open_annotations,
-    report_coverage,
-    write_manifest,
-)
+from speechbrain_pib.dataio.manifest import report_coverage, write_manifest
+from speechbrain_pib.dataio.preparation import is_prepared, mark_prepared
+from speechbrain_pib.utils.files import open_annotations
 
 logger = get_logger(__name__)
 

@@ -17,14 +17,16 @@ from speechbrain.utils.logger import get_logger
 from speechbrain_pib.dataio.audio.checks import UnreadableAudioError, check_many
 from speechbrain_pib.dataio.audio.files import preference, walk_audio
 from speechbrain_pib.dataio.manifest import (
-    is_prepared,
-    mark_prepared,
-    open_annotations,
     read_class_list,
     report_coverage,
     write_manifest,
 )
-from speechbrain_pib.dataio.preparation import is_held_out
+from speechbrain_pib.dataio.preparation import (
+    is_held_out,
+    is_prepared,
+    mark_prepared,
+)
+from speechbrain_pib.utils.files import open_annotations
 
 logger = get_logger(__name__)
 

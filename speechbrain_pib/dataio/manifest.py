@@ -7,9 +7,7 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import contextlib
 import csv
-import hashlib
 import itertools
 import json
 import os
@@ -18,81 +16,13 @@ from collections import Counter
 
 from speechbrain.utils.logger import get_logger
 
+from speechbrain_pib.utils.files import (
+    atomic_writer,
+    hash_ids,
+    open_annotations,
+)
+
 logger = get_logger(__name__)
-
-FINGERPRINT_FILE = "prepared.json"
-BLOCK_BYTES = 2**20  # of a file that is hashed, at a time
-
-
-@contextlib.contextmanager
-def atomic_writer(path):
-    """Open a text file that appears under its name only when it is complete.
-
-    Arguments
-    ---------
-    path : str
-        The file to write (UTF-8). Its folder is created if needed.
-
-    Yields
-    ------
-    file : file object
-        Opened for writing, newlines untranslated.
-
-    Example
-    -------
-    >>> path = getfixture("tmpdir") / "note.txt"
-    >>> with atomic_writer(path) as file:
-    ...     _ = file.write("whole or not at all")
-    >>> path.read()
-    'whole or not at all'
-    """
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    temporary = f"{path}.{os.getpid()}.tmp"
-    try:
-        with open(temporary, "w", newline="", encoding="utf-8") as file:
-            yield file
-        os.replace(temporary, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(temporary)
-
-
-@contextlib.contextmanager
-def open_annotations(path):
-    """Opens a text file that others wrote.
-
-    Arguments
-    ---------
-    path : str
-        UTF-8, with or without a byte order mark.
-
-    Yields
-    ------
-    file : file object
-        Opened for reading, newlines untranslated.
-
-    Raises
-    ------
-    ValueError
-        If what is read is in another encoding.
-
-    Example
-    -------
-    >>> path = getfixture("tmpdir") / "classes.csv"
-    >>> path.write_binary(b"caf\\xe9,0")
-    >>> with open_annotations(path) as file:  # doctest: +ELLIPSIS
-    ...     file.read()
-    Traceback (most recent call last):
-        ...
-    ValueError: ...classes.csv is not UTF-8 text; save it as UTF-8 (...
-    """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            yield file
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path} is not UTF-8 text; save it as UTF-8 ({error})"
-        ) from error
 
 
 def _write_table(path, columns, rows):
@@ -216,27 +146,6 @@ def read_class_list(path):
     return classes
 
 
-def hash_ids(ids):
-    """A hash of the clips that a result was obtained on.
-
-    Arguments
-    ---------
-    ids : list of str
-        Name of each clip, in any order.
-
-    Returns
-    -------
-    digest : str
-        SHA-256 of the sorted names, one a line.
-
-    Example
-    -------
-    >>> hash_ids(["b", "a"]) == hash_ids(["a", "b"])
-    True
-    """
-    return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
-
-
 def report_coverage(found, missing, classes, save_folder):
     """Writes which of the annotated clips are there, and which are not.
 
@@ -330,87 +239,4 @@ def _summary(coverage):
         f"{len(part['classes_without_clips'])} classes without clips, "
         f"ids sha256 {part['id_sha256'][:12]}"
         for split, part in coverage.items()
-    )
-
-
-def _sha256(path):
-    """Hash of a file, or None if it does not exist."""
-    digest = hashlib.sha256()
-    try:
-        with open(path, "rb") as file:
-            while block := file.read(BLOCK_BYTES):
-                digest.update(block)
-    except FileNotFoundError:
-        return None
-    return digest.hexdigest()
-
-
-def _describe(options, inputs):
-    """Options, and size and time of the input files, as JSON gives them."""
-    states = {os.path.abspath(path): os.stat(path) for path in inputs}
-    description = {
-        "options": options,
-        "inputs": {p: [s.st_size, s.st_mtime_ns] for p, s in states.items()},
-    }
-    return json.loads(json.dumps(description))
-
-
-def mark_prepared(save_folder, options, inputs=()):
-    """Notes that a preparation is complete; called after its last write.
-
-    Arguments
-    ---------
-    save_folder : str
-        The prepared folder; its CSV files are remembered by their hash.
-    options : dict
-        All that the result depends on; must be fit for JSON.
-    inputs : list of str
-        Annotation files, remembered by size and modification time.
-
-    Example
-    -------
-    >>> folder = getfixture("tmpdir")
-    >>> write_manifest(folder / "train.csv", [{"ID": "a"}])
-    >>> is_prepared(folder, {"fold": 1})
-    False
-    >>> mark_prepared(folder, {"fold": 1})
-    >>> is_prepared(folder, {"fold": 1}), is_prepared(folder, {"fold": 2})
-    (True, False)
-    """
-    names = sorted(n for n in os.listdir(save_folder) if n.endswith(".csv"))
-    fingerprint = _describe(options, inputs)
-    fingerprint["outputs"] = {
-        name: _sha256(os.path.join(save_folder, name)) for name in names
-    }
-    with atomic_writer(os.path.join(save_folder, FINGERPRINT_FILE)) as file:
-        json.dump(fingerprint, file, indent=2)
-
-
-def is_prepared(save_folder, options, inputs=()):
-    """Tells whether `mark_prepared` was called with the same arguments.
-
-    Arguments
-    ---------
-    save_folder : str
-        The folder that may be prepared.
-    options : dict
-        As for `mark_prepared`.
-    inputs : list of str
-        As for `mark_prepared`; a changed file means not prepared.
-
-    Returns
-    -------
-    prepared : bool
-        False also if one of the CSV files written then has changed since.
-    """
-    path = os.path.join(save_folder, FINGERPRINT_FILE)
-    try:
-        with open(path, encoding="utf-8") as file:
-            fingerprint = json.load(file)
-        outputs = fingerprint.pop("outputs")
-    except (FileNotFoundError, KeyError, json.JSONDecodeError):
-        return False
-    return fingerprint == _describe(options, inputs) and all(
-        _sha256(os.path.join(save_folder, name)) == digest
-        for name, digest in outputs.items()
     )

@@ -8,8 +8,8 @@ Authors
 import csv
 import re
 
-from speechbrain_pib.dataio.manifest import open_annotations
 from speechbrain_pib.dataio.preparation import is_held_out
+from speechbrain_pib.utils.files import open_annotations
 from speechbrain_pib.utils.pickles import read_pickled_table
 
 TIMESTAMP = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:\.\d*)?)")

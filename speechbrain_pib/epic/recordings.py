@@ -20,13 +20,9 @@ from speechbrain_pib.dataio.audio.locators import (
     UnreadableAudioError,
     open_audio,
 )
-from speechbrain_pib.dataio.manifest import (
-    atomic_writer,
-    is_prepared,
-    mark_prepared,
-    report_coverage,
-    write_manifest,
-)
+from speechbrain_pib.dataio.manifest import report_coverage, write_manifest
+from speechbrain_pib.dataio.preparation import is_prepared, mark_prepared
+from speechbrain_pib.utils.files import atomic_writer
 
 logger = get_logger(__name__)
 

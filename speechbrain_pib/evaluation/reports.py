@@ -8,12 +8,12 @@ import csv
 import json
 import os
 
-from speechbrain_pib.dataio.manifest import atomic_writer
 from speechbrain_pib.evaluation.metrics import (
     area_under_curve,
     mean_average_precision,
 )
 from speechbrain_pib.evaluation.plots import plot_confusion_matrix, plot_replays
+from speechbrain_pib.utils.files import atomic_writer
 
 METRICS = {
     "top1": "top-1",
@@ -133,7 +133,7 @@ def write_results(folder, results, scores, class_names, pictures):
         Where they go.
     results : dict
         All numbers of the test; "scores" holds the metrics of each output.
-    scores : speechbrain_pib.evaluation.metrics.ClipScores
+    scores : speechbrain_pib.evaluation.scores.ClipScores
         Gathered scores.
     class_names : list
         Class names in the order of the indices.
@@ -148,7 +148,7 @@ def write_results(folder, results, scores, class_names, pictures):
     Example
     -------
     >>> import torch
-    >>> from speechbrain_pib.evaluation.metrics import ClipScores
+    >>> from speechbrain_pib.evaluation.scores import ClipScores
     >>> scores = ClipScores()
     >>> scores.append(["a", "b"], torch.eye(2), {"fused": torch.eye(2)})
     >>> results = {"replays": 0, "scores": {"fused": {"top1": 1.0}}}
@@ -187,7 +187,7 @@ def write_tables(folder, results, text, scores, class_names, output):
         All numbers of the test.
     text : str
         What results.md holds.
-    scores : speechbrain_pib.evaluation.metrics.ClipScores
+    scores : speechbrain_pib.evaluation.scores.ClipScores
         Gathered scores.
     class_names : list
         Class names in the order of the indices.
@@ -197,7 +197,7 @@ def write_tables(folder, results, text, scores, class_names, output):
     Example
     -------
     >>> import torch
-    >>> from speechbrain_pib.evaluation.metrics import ClipScores
+    >>> from speechbrain_pib.evaluation.scores import ClipScores
     >>> scores = ClipScores()
     >>> scores.append(["a", "b"], torch.eye(2), {"fused": torch.eye(2)})
     >>> folder = str(getfixture("tmpdir"))

@@ -118,7 +118,7 @@ def write_skimming_results(folder, results, scores, class_names, pictures):
         Where they go.
     results : dict
         All numbers of the test; "scores" holds the metrics of each output.
-    scores : speechbrain_pib.evaluation.metrics.ClipScores
+    scores : speechbrain_pib.evaluation.scores.ClipScores
         Gathered scores.
     class_names : list
         Class names in the order of the indices.

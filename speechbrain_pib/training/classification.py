@@ -10,15 +10,13 @@ from speechbrain.dataio.dataloader import distributed_loader_specifics
 from speechbrain.dataio.sampler import ReproducibleRandomSampler
 from speechbrain.utils.distributed import ddp_all_reduce, run_on_main
 
-from speechbrain_pib.dataio.manifest import hash_ids
-from speechbrain_pib.evaluation.metrics import (
-    ClipScores,
-    summarize_classification,
-)
+from speechbrain_pib.evaluation.metrics import summarize_classification
 from speechbrain_pib.evaluation.reports import results_table, write_tables
+from speechbrain_pib.evaluation.scores import ClipScores
 from speechbrain_pib.training.averaging import MovingAverage
 from speechbrain_pib.training.checkpoints import put_interrupted_aside
 from speechbrain_pib.training.optimizers import parameter_groups
+from speechbrain_pib.utils.files import hash_ids
 
 
 class ClassificationBrain(sb.Brain):

@@ -7,7 +7,7 @@ Authors
 import speechbrain as sb
 import torch
 
-from speechbrain_pib.evaluation.metrics import ClipScores
+from speechbrain_pib.evaluation.scores import ClipScores
 from speechbrain_pib.evaluation.skimming_costs import SkimmingCosts
 from speechbrain_pib.evaluation.skimming_reports import write_skimming_results
 from speechbrain_pib.evaluation.video_metrics import summarize_videos

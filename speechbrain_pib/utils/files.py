@@ -1,4 +1,5 @@
-"""Folders that one process at a time writes into.
+"""Files and folders: written whole or not at all, locked, hashed, and those
+that others wrote.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -7,6 +8,7 @@ Authors
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 
 
@@ -44,3 +46,110 @@ def locked_folder(folder):
             if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
                 raise
         yield
+
+
+BLOCK_BYTES = 2**20  # of a file that is hashed, at a time
+
+
+@contextlib.contextmanager
+def atomic_writer(path):
+    """Open a text file that appears under its name only when it is complete.
+
+    Arguments
+    ---------
+    path : str
+        The file to write (UTF-8). Its folder is created if needed.
+
+    Yields
+    ------
+    file : file object
+        Opened for writing, newlines untranslated.
+
+    Example
+    -------
+    >>> path = getfixture("tmpdir") / "note.txt"
+    >>> with atomic_writer(path) as file:
+    ...     _ = file.write("whole or not at all")
+    >>> path.read()
+    'whole or not at all'
+    """
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(temporary, "w", newline="", encoding="utf-8") as file:
+            yield file
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(temporary)
+
+
+@contextlib.contextmanager
+def open_annotations(path):
+    """Opens a text file that others wrote.
+
+    Arguments
+    ---------
+    path : str
+        UTF-8, with or without a byte order mark.
+
+    Yields
+    ------
+    file : file object
+        Opened for reading, newlines untranslated.
+
+    Raises
+    ------
+    ValueError
+        If what is read is in another encoding.
+
+    Example
+    -------
+    >>> path = getfixture("tmpdir") / "classes.csv"
+    >>> path.write_binary(b"caf\\xe9,0")
+    >>> with open_annotations(path) as file:  # doctest: +ELLIPSIS
+    ...     file.read()
+    Traceback (most recent call last):
+        ...
+    ValueError: ...classes.csv is not UTF-8 text; save it as UTF-8 (...
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            yield file
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is not UTF-8 text; save it as UTF-8 ({error})"
+        ) from error
+
+
+def hash_ids(ids):
+    """A hash of the clips that a result was obtained on.
+
+    Arguments
+    ---------
+    ids : list of str
+        Name of each clip, in any order.
+
+    Returns
+    -------
+    digest : str
+        SHA-256 of the sorted names, one a line.
+
+    Example
+    -------
+    >>> hash_ids(["b", "a"]) == hash_ids(["a", "b"])
+    True
+    """
+    return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
+
+
+def _sha256(path):
+    """Hash of a file, or None if it does not exist."""
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(BLOCK_BYTES):
+                digest.update(block)
+    except FileNotFoundError:
+        return None
+    return digest.hexdigest()

@@ -21,6 +21,7 @@ from functools import partial
 
 from tqdm.contrib import tqdm
 
+from speechbrain_pib.dataio.audio.decoding import read_samples
 from speechbrain_pib.dataio.audio.locators import UnreadableAudioError
 from speechbrain_pib.dataio.manifest import (
     read_class_list,
@@ -28,13 +29,13 @@ from speechbrain_pib.dataio.manifest import (
     write_manifest,
 )
 from speechbrain_pib.dataio.manifest_dataset import ManifestTable
-from speechbrain_pib.dataio.packing.hdf5 import map_processes, read_samples
 from speechbrain_pib.dataio.packing.shards import (
     SHARDS,
     ShardWriter,
     read_indices,
 )
 from speechbrain_pib.utils.files import locked_folder
+from speechbrain_pib.utils.processes import map_processes
 
 SPLITS = ("train", "valid", "test", "submission")
 

@@ -17,8 +17,8 @@ from urllib.parse import quote
 import h5py
 import soundfile
 
-from speechbrain_pib.dataio.manifest import atomic_writer
 from speechbrain_pib.dataio.packing.hdf5 import write_dataset
+from speechbrain_pib.utils.files import atomic_writer
 
 INDEX = ".index.json"
 

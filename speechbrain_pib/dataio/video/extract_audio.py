@@ -18,7 +18,6 @@ import soundfile
 from speechbrain.utils.logger import get_logger
 from tqdm.contrib import tqdm
 
-from speechbrain_pib.dataio.packing.hdf5 import map_processes
 from speechbrain_pib.dataio.video.files import (
     UnreadableVideoError,
     find_videos,
@@ -27,6 +26,7 @@ from speechbrain_pib.dataio.video.files import (
     write_video_list,
 )
 from speechbrain_pib.dataio.video.sound import iter_sound
+from speechbrain_pib.utils.processes import map_processes
 
 logger = get_logger(__name__)
 

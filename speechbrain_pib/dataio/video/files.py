@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from speechbrain_pib.dataio.manifest import atomic_writer
+from speechbrain_pib.utils.files import atomic_writer
 
 EXTENSIONS = (
     ".3gp .avi .flv .m4v .mkv .mov .mp4 .mpeg .mpg .ts .webm .wmv".split()

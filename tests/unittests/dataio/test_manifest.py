@@ -14,14 +14,13 @@ from audioset_lists import read_videos
 from speechbrain.dataio.dataset import DynamicItemDataset
 
 from speechbrain_pib.dataio.manifest import (
-    atomic_writer,
-    is_prepared,
-    mark_prepared,
     read_class_list,
     report_coverage,
     write_manifest,
 )
+from speechbrain_pib.dataio.preparation import is_prepared, mark_prepared
 from speechbrain_pib.epic.annotations import read_class_names
+from speechbrain_pib.utils.files import atomic_writer
 
 
 def read_rows(path):

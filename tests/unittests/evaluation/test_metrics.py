@@ -13,7 +13,6 @@ from scipy.stats import norm
 from sklearn import metrics as sklearn_metrics
 
 from speechbrain_pib.evaluation.metrics import (
-    ClipScores,
     area_under_curve,
     d_prime,
     mean_average_precision,
@@ -21,6 +20,7 @@ from speechbrain_pib.evaluation.metrics import (
     summarize_classification,
     top_k_accuracy,
 )
+from speechbrain_pib.evaluation.scores import ClipScores
 
 
 def random_task(clips=200, classes=12, seed=0):

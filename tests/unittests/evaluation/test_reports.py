@@ -5,12 +5,12 @@ import json
 import numpy as np
 import torch
 
-from speechbrain_pib.evaluation.metrics import ClipScores
 from speechbrain_pib.evaluation.reports import (
     results_table,
     write_per_class,
     write_results,
 )
+from speechbrain_pib.evaluation.scores import ClipScores
 
 
 def test_table_has_a_line_for_each_output_and_scores_come_back(tmp_path):

@@ -11,15 +11,13 @@ import soundfile
 import torch
 from speechbrain.dataio.preprocess import AudioNormalizer
 
+from speechbrain_pib.dataio.audio import decoding
 from speechbrain_pib.dataio.audio.checks import probe_audio
+from speechbrain_pib.dataio.audio.decoding import read_samples
 from speechbrain_pib.dataio.audio.locators import UnreadableAudioError
 from speechbrain_pib.dataio.packing import hdf5
-from speechbrain_pib.dataio.packing.hdf5 import (
-    main,
-    map_processes,
-    pack_folder,
-    read_samples,
-)
+from speechbrain_pib.dataio.packing.hdf5 import main, pack_folder
+from speechbrain_pib.utils.processes import map_processes
 
 
 @pytest.fixture
@@ -117,7 +115,7 @@ def test_blocks_are_resampled_as_one(tmp_path, monkeypatch, rate, size):
     noise = 0.1 * np.random.default_rng(0).normal(size=(size, 2))
     soundfile.write(tmp_path / "a.wav", noise, rate, subtype="FLOAT")
     whole = AudioNormalizer(16000)(torch.from_numpy(noise).float(), rate)
-    monkeypatch.setattr(hdf5, "BLOCK_SECONDS", 1)
+    monkeypatch.setattr(decoding, "BLOCK_SECONDS", 1)
     samples, _ = read_samples(tmp_path / "a.wav", 16000, "float32")
     assert samples.shape == whole.shape
     assert np.abs(samples - whole.numpy()).max() < 1e-6

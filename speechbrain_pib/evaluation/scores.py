@@ -1,0 +1,208 @@
+"""Scores of a test by clip, gathered over all processes.
+
+SpeechBrain's metrics do not gather across ranks. Here every clip counts once,
+however a distributed sampler repeats it.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import itertools
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from speechbrain_pib.evaluation.metrics import summarize_classification
+
+
+class _Part(NamedTuple):
+    """The clips of a batch."""
+
+    ids: list
+    targets: torch.Tensor
+    scores: dict
+    unreadable: list
+
+    def only(self, readable):
+        """The same without the clips that could not be read."""
+        if all(readable):
+            return self
+        rows = torch.tensor(readable, device=self.targets.device)
+        return _Part(
+            list(itertools.compress(self.ids, readable)),
+            self.targets[rows],
+            {name: values[rows] for name, values in self.scores.items()},
+            [clip for clip, here in zip(self.ids, readable) if not here],
+        )
+
+
+class ClipScores:
+    """Scores of a test set by clip, gathered over all processes.
+
+    Tensors stay on their device until `gather`, so that `append` does not wait
+    for the accelerator.
+
+    Example
+    -------
+    >>> clips = ClipScores()
+    >>> clips.append(["b", "a"], torch.eye(2), {"fused": torch.eye(2)})
+    >>> clips.append(["a"], torch.eye(2)[1:], {"fused": torch.eye(2)[1:]})
+    >>> clips.gather().ids
+    ['a', 'b']
+    >>> clips.summarize("fused")["top1"]
+    1.0
+    """
+
+    def __init__(self):
+        self.parts = []
+        self.ids = None
+        self.targets = None
+        self.scores = None
+        self.unreadable = None
+
+    def append(self, ids, targets, scores, readable=None):
+        """Adds the clips of a batch.
+
+        Arguments
+        ---------
+        ids : list of str
+            Name of each clip.
+        targets : torch.Tensor
+            1 where the clip has the class and 0 elsewhere, [batch, classes].
+        scores : dict of torch.Tensor
+            Name of the output (such as "fused") to its scores, each
+            [batch, classes]; the same names in every batch.
+        readable : list of bool
+            Clips to leave out of the scores, and to list as unreadable, are
+            False (default: there are none).
+        """
+        for name, values in scores.items():
+            if values.shape != targets.shape or len(ids) != len(targets):
+                raise ValueError(
+                    f"scores '{name}' are {tuple(values.shape)} for "
+                    f"{len(ids)} ids and targets {tuple(targets.shape)}"
+                )
+        if self.parts and scores.keys() != self.parts[0].scores.keys():
+            raise ValueError(
+                f"scores are named {sorted(scores)}, but "
+                f"{sorted(self.parts[0].scores)} in the batches before"
+            )
+        scores = {name: values.detach() for name, values in scores.items()}
+        part = _Part(list(ids), targets.detach(), scores, [])
+        self.parts.append(part if readable is None else part.only(readable))
+
+    def gather(self):
+        """Collects the clips of all processes; every rank must call it.
+
+        A clip that several ranks or batches hold is taken once, the first.
+        Fills `ids` (sorted list), `targets` and `scores` (NumPy arrays), and
+        `unreadable` (sorted list).
+
+        Returns
+        -------
+        ClipScores
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If there are no readable clips at all.
+        """
+        tables = [table for table in _all_gather(self._local()) if table]
+        ids = np.concatenate([table["ids"] for table in tables] or [[]])
+        if not len(ids):
+            raise ValueError("no clip was scored: is the test set empty?")
+        unique, first = np.unique(ids, return_index=True)
+        self.ids = unique.tolist()
+        self.targets = np.concatenate([t["targets"] for t in tables])[first]
+        self.scores = {
+            name: np.concatenate([t["scores"][name] for t in tables])[first]
+            for name in tables[0]["scores"]
+        }
+        lost = {clip for table in tables for clip in table["unreadable"]}
+        self.unreadable = sorted(lost)
+        return self
+
+    def summarize(self, name, summarize=summarize_classification):
+        """Metrics of one output, after `gather`.
+
+        Arguments
+        ---------
+        name : str
+            Name of the scores.
+        summarize : callable
+            Of scores, targets [clips, classes] and ids.
+
+        Returns
+        -------
+        metrics : dict
+            What `summarize` returns.
+        """
+        self._require_gathered()
+        return summarize(self.scores[name], self.targets, self.ids)
+
+    def save(self, path, class_names):
+        """Writes everything to an npz file, whole or not at all.
+
+        Arguments
+        ---------
+        path : str or Path
+            File to write, with arrays ids, targets, class_names and one
+            array of scores [clips, classes] under each name.
+        class_names : list of str
+            Name of each class, in the order of the columns.
+        """
+        self._require_gathered()
+        if len(class_names) != self.targets.shape[1]:
+            raise ValueError(
+                f"{len(class_names)} class names for scores of "
+                f"{self.targets.shape[1]} classes; {path} is not written"
+            )
+        path = Path(path)
+        temporary = path.with_name(path.name + ".part")
+        with open(temporary, "wb") as file:
+            np.savez_compressed(
+                file,
+                ids=np.array(self.ids),
+                targets=self.targets,
+                class_names=np.array(class_names),
+                **self.scores,
+            )
+        os.replace(temporary, path)
+
+    def _local(self):
+        """This process's clips as NumPy arrays; empty where it has none."""
+        if not self.parts:
+            return {}
+        ids, targets, scores, unreadable = zip(*self.parts)
+        return {
+            "ids": np.array([name for batch in ids for name in batch]),
+            "targets": _to_numpy(targets),
+            "scores": {
+                name: _to_numpy([batch[name] for batch in scores])
+                for name in scores[0]
+            },
+            "unreadable": [name for batch in unreadable for name in batch],
+        }
+
+    def _require_gathered(self):
+        """Raises where there is nothing to report yet."""
+        if self.ids is None:
+            raise RuntimeError("call gather() before asking for results")
+
+
+def _all_gather(value):
+    """The values of all ranks, in order of rank."""
+    if not torch.distributed.is_initialized():
+        return [value]
+    values = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(values, value)
+    return values
+
+
+def _to_numpy(batches):
+    """Joins tensors into one float32 array."""
+    return torch.cat(list(batches)).float().cpu().numpy()
