@@ -14,8 +14,6 @@ Authors
 """
 
 import os
-import shlex
-import sys
 
 import speechbrain as sb
 import torch
@@ -27,30 +25,17 @@ from activitynet_prepare import (
 )
 from miniature import write_miniature
 from speechbrain.utils.distributed import run_on_main
-from speechbrain.utils.logger import get_logger
 
 from speechbrain_pib.dataio.video.feature_datasets import feature_datasets
 from speechbrain_pib.dataio.video.moment_datasets import moment_datasets
-from speechbrain_pib.inference.export_skimming import export_skimming
 from speechbrain_pib.inference.features import Encoder, extract_features
-from speechbrain_pib.lobes.models.imgaud2vid import (
-    load_student,
-    start_student,
-)
+from speechbrain_pib.lobes.models.imgaud2vid import load_student
 from speechbrain_pib.training.arguments import find_beside
-from speechbrain_pib.training.distillation import DistillationBrain
-from speechbrain_pib.training.experiment import (
-    load_data,
-    start_experiment,
-    train_and_test,
-)
-from speechbrain_pib.training.skimming import SkimmingBrain
-from speechbrain_pib.utils.skimming_weights import load_fusion, load_skimmer
-
-logger = get_logger(__name__)
+from speechbrain_pib.training.distillation import train_student
+from speechbrain_pib.training.experiment import load_data, start_experiment
+from speechbrain_pib.training.skimming import train_skimmer
 
 MINIATURE = "hparams/miniature.yaml"
-STUDENT = "imgaud2vid.ckpt"
 
 
 def prepare_data(hparams):
@@ -81,65 +66,18 @@ def write_videos(hparams):
     write_miniature(hparams["data_folder"], n_train=videos, n_test=videos // 3)
 
 
-def train_student(hparams, run_opts):
-    """Trains IMGAUD2VID, and writes its weights for extract_features."""
-    label_encoder, datasets = load_data(
-        prepare_data, hparams, SPLITS, moment_datasets
-    )
-    if hparams["teacher"] is not None and hparams["teacher_weights"] is None:
-        raise ValueError(
-            "nobody trained the teacher: give --teacher_weights=/path/to/"
-            "r2plus1d_18.pth, or --teacher=null --label_weight=1 to learn "
-            "from the labels"
-        )
-    if hparams["start_weights"] is not None:
-        start_student(hparams["model"], hparams["start_weights"])
-    train_and_test(
-        DistillationBrain, hparams, run_opts, label_encoder, datasets
-    )
-    path = os.path.join(hparams["output_folder"], STUDENT)
-    run_on_main(save_weights, args=[hparams["model"], path])
+def distill(hparams, run_opts):
+    """Stage 1: IMGAUD2VID."""
+    data = load_data(prepare_data, hparams, SPLITS, moment_datasets)
+    train_student(hparams, run_opts, data)
 
 
-def save_weights(model, path):
-    """Writes the weights of a model, whole or not at all."""
-    state = {name: value.cpu() for name, value in model.state_dict().items()}
-    torch.save(state, f"{path}.tmp")
-    os.replace(f"{path}.tmp", path)
-
-
-def train_skimmer(hparams, run_opts):
-    """Trains the skimming, and writes the inference folder."""
+def skim(hparams, run_opts):
+    """Stage 2: IMGAUD-SKIMMING."""
     if hparams["miniature_videos"] is not None:
         make_miniature_features(hparams, run_opts)
-    label_encoder, datasets = load_data(
-        prepare_data, hparams, SPLITS, feature_datasets
-    )
-    start_skimmer(hparams, run_opts["test_only"])
-    results = train_and_test(
-        SkimmingBrain, hparams, run_opts, label_encoder, datasets
-    )
-    controlled = hparams["sampling"] != "learned"
-    if run_opts["test_only"] or run_opts["debug"] or controlled:
-        return
-    if hparams["student_weights"] is None:
-        logger.warning("No inference folder without --student_weights")
-        return
-    run_on_main(export, args=[hparams, label_encoder, results])
-
-
-def start_skimmer(hparams, test_only):
-    """Loads what the skimming starts from; a test has its checkpoint."""
-    model, fusion = hparams["model"], hparams.get("fusion_weights")
-    if hparams["skimmer_weights"] is not None:
-        load_skimmer(model, hparams["skimmer_weights"])
-    elif fusion is not None:
-        load_fusion(model, fusion)
-    elif not test_only and hparams["lr_factors"].get("fusion") == 0:
-        raise ValueError(
-            "the fusion is frozen and nobody trained it: give "
-            "--fusion_weights=/path/to/imgaud2vid.ckpt, or --fusion_lr=1"
-        )
+    data = load_data(prepare_data, hparams, SPLITS, feature_datasets)
+    train_skimmer(hparams, run_opts, data)
 
 
 def make_miniature_features(hparams, run_opts):
@@ -153,7 +91,7 @@ def make_miniature_features(hparams, run_opts):
             f"--output_folder={os.path.dirname(weights)}",
         ]
         student, _ = start_experiment(__file__, MINIATURE, arguments)
-        train_student(student, {**run_opts, "test_only": False})
+        distill(student, {**run_opts, "test_only": False})
         # As it would be if the student had been there before.
         sb.utils.seed_everything(hparams["seed"])
     run_on_main(extract_miniature_features, args=[hparams])
@@ -173,23 +111,7 @@ def extract_miniature_features(hparams):
     )
 
 
-def export(hparams, label_encoder, results):
-    """Writes the inference folder."""
-    folder = hparams["output_folder"]
-    export_skimming(
-        os.path.join(folder, "inference"),
-        # The copy in the output folder holds the overrides already.
-        os.path.join(folder, "hyperparams.yaml"),
-        hparams["model"],
-        load_student(hparams["student_weights"]),
-        label_encoder,
-        dataset=hparams["dataset"],
-        metrics=results["scores"]["average"],
-        command=shlex.join(["python", *sys.argv]),
-    )
-
-
-TASKS = {"skimming": train_skimmer, "distillation": train_student}
+TASKS = {"skimming": skim, "distillation": distill}
 
 if __name__ == "__main__":
     hparams, run_opts = start_experiment(__file__, MINIATURE)

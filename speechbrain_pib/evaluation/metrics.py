@@ -11,7 +11,11 @@ from statistics import NormalDist
 
 import numpy as np
 import torch
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import (
+    average_precision_score,
+    precision_recall_curve,
+    roc_auc_score,
+)
 
 
 def top_k_accuracy(scores, targets, k=1):
@@ -207,6 +211,96 @@ def summarize_classification(scores, targets, ids=None):
     }
 
 
+def interpolated_average_precision(scores, targets):
+    """Compute the average precision of one class as ActivityNet's toolkit.
+
+    The precision at a recall is the best at that recall or any larger one, so
+    that the value is never below scikit-learn's. Clips with equal scores are
+    taken together, whatever their order.
+
+    Arguments
+    ---------
+    scores : numpy.ndarray
+        Score of the class for each clip, [clips].
+    targets : numpy.ndarray
+        1 where the clip has the class and 0 elsewhere, [clips].
+
+    Returns
+    -------
+    float
+        NaN where there are no positives.
+
+    Example
+    -------
+    >>> scores = np.array([0.9, 0.8, 0.7, 0.6])
+    >>> round(interpolated_average_precision(scores, np.array([0, 1, 1, 0])), 3)
+    0.667
+    """
+    if not np.any(targets):
+        return float("nan")
+    precision, recall, _ = precision_recall_curve(targets, scores)
+    best = np.maximum.accumulate(precision)
+    return float(-np.sum(np.diff(recall) * best[:-1]))
+
+
+def mean_interpolated_average_precision(scores, targets):
+    """Average the interpolated precision over the classes with positives.
+
+    Arguments
+    ---------
+    scores : numpy.ndarray
+        Score of each class, [clips, classes].
+    targets : numpy.ndarray
+        1 where the clip has the class and 0 elsewhere, [clips, classes].
+
+    Returns
+    -------
+    value : float
+        NaN where no class has positives.
+    classes_with_positives : int
+
+    Example
+    -------
+    >>> scores = np.array([[0.9, 0.1, 0.3], [0.2, 0.8, 0.4]])
+    >>> targets = np.array([[1, 0, 0], [0, 1, 0]])
+    >>> mean_interpolated_average_precision(scores, targets)
+    (1.0, 2)
+    """
+    values = [
+        interpolated_average_precision(scores[:, index], targets[:, index])
+        for index in np.flatnonzero(np.any(targets, axis=0))
+    ]
+    return float(np.mean(values)) if values else float("nan"), len(values)
+
+
+def summarize_videos(scores, targets, ids=None):
+    """Compute all metrics of a test set of videos.
+
+    Arguments
+    ---------
+    scores : numpy.ndarray
+        Probability of each class, [clips, classes]: logits of one video are
+        not comparable with those of another.
+    targets : numpy.ndarray
+        1 where the clip has the class and 0 elsewhere, [clips, classes].
+    ids : list of str
+        Name of each clip; these metrics do not need them.
+
+    Returns
+    -------
+    dict
+        As summarize_classification, and interpolated_mAP.
+
+    Example
+    -------
+    >>> summarize_videos(np.eye(6), np.eye(6))["interpolated_mAP"]
+    1.0
+    """
+    summary = summarize_classification(scores, targets, ids)
+    value, _ = mean_interpolated_average_precision(scores, targets)
+    return {**summary, "interpolated_mAP": value}
+
+
 def segment_overlap(masks, events, frame_seconds):
     """Intersection over union of the selected time with the true event.
 
@@ -243,6 +337,32 @@ def segment_overlap(masks, events, frame_seconds):
     event_seconds = (events[:, 1] - events[:, 0]).clamp(min=0)
     union = selected.sum(dim=1) * frame_seconds + event_seconds - intersection
     return intersection / union.clamp(min=torch.finfo(torch.float32).eps)
+
+
+def inside_segments(steps, segments):
+    """Tell whether the frame of a step is inside an annotated segment.
+
+    Arguments
+    ---------
+    steps : torch.Tensor
+        Indices, hence seconds [batch, count].
+    segments : torch.Tensor
+        Start and stop in seconds [batch, n, 2].
+
+    Returns
+    -------
+    inside : torch.Tensor
+        1 or 0 [batch, count].
+
+    Example
+    -------
+    >>> segments = torch.tensor([[[1.4, 2.8], [5.0, 6.0]]])
+    >>> inside_segments(torch.tensor([[1, 2, 5, 6]]), segments)
+    tensor([[0., 1., 1., 0.]])
+    """
+    steps = steps.unsqueeze(-1)
+    start, stop = segments.unsqueeze(1).unbind(-1)
+    return ((steps >= start) & (steps < stop)).any(dim=-1).float()
 
 
 def _check(scores, targets):

@@ -33,18 +33,18 @@ STYLES = {
 }
 
 
-def plot_video(path, moments, segments, picture, title=None):
-    """Draws a filmstrip over the spectrogram of its sound, and where a model
+def plot_video(path, looks, segments, picture, title=None):
+    """Draw a filmstrip over the spectrogram of its sound, and where a model
     looked.
 
-    Of a long video the minute around the first moment is drawn.
+    Of a long video the minute around the first look is drawn.
 
     Arguments
     ---------
     path : str
         The video file.
-    moments : list of float
-        In seconds, in the order in which they were looked at.
+    looks : list of float
+        Where the model looked, in seconds, in its order.
     segments : list
         (start, stop) in seconds of what is annotated.
     picture : str or Path
@@ -64,12 +64,12 @@ def plot_video(path, moments, segments, picture, title=None):
     ... )  # doctest: +SKIP
     """
     duration = probe_video(path).duration
-    start, stop = _excerpt(duration, moments)
-    step = math.ceil((stop - start) / FILM_FRAMES)
-    cells = np.arange(start, stop, step)
-    # A moment is shown by the very frame that the model saw.
+    start, stop = _excerpt(duration, looks)
+    width = math.ceil((stop - start) / FILM_FRAMES)
+    cells = np.arange(start, stop, width)
+    # A look is shown by the very frame that the model saw.
     times = [
-        next((m for m in moments if cell <= m < cell + step), cell)
+        next((look for look in looks if cell <= look < cell + width), cell)
         for cell in cells
     ]
     frames = read_frames(path, times).permute(0, 2, 3, 1).numpy()
@@ -81,7 +81,7 @@ def plot_video(path, moments, segments, picture, title=None):
         2, 1, height_ratios=[0.8, 2.4], hspace=0.03, left=0.06, right=0.99
     )
     film, sound = (figure.add_subplot(grid[row]) for row in range(2))
-    _draw_film(film, frames, cells, step)
+    _draw_film(film, frames, cells, width)
     film.set(xlim=(start, stop), ylim=(0, 1.25), xticks=[], yticks=[])
     sound.imshow(
         log_mel.T,
@@ -95,33 +95,33 @@ def plot_video(path, moments, segments, picture, title=None):
         bracket = [max(begin, start), min(end, stop)]
         if bracket[0] < bracket[1]:
             sound.plot(bracket, [1, 1], color=EVENT_COLOR, linewidth=4)
-    for number, moment in enumerate(moments, start=1):
-        if start <= moment < stop:
-            _draw_moment((film, sound), number, moment, min(moment + 1, stop))
+    for number, look in enumerate(looks, start=1):
+        if start <= look < stop:
+            _draw_look((film, sound), number, look, min(look + 1, stop))
     if title:
         film.set_title(title, loc="left", size=10)
     save_figure(figure, picture)
 
 
-def _excerpt(duration, moments):
+def _excerpt(duration, looks):
     """The part of a video that is drawn."""
-    if duration <= FILM_SECONDS or not moments:
+    if duration <= FILM_SECONDS or not looks:
         return 0.0, min(duration, FILM_SECONDS)
-    start = min(moments[0] - FILM_SECONDS / 2, duration - FILM_SECONDS)
+    start = min(looks[0] - FILM_SECONDS / 2, duration - FILM_SECONDS)
     start = float(max(int(start), 0))
     return start, start + FILM_SECONDS
 
 
-def _draw_film(axes, frames, cells, step):
+def _draw_film(axes, frames, cells, width):
     """Draws frames side by side over the time axis."""
     for frame, cell in zip(frames, cells):
-        extent = (cell + 0.03 * step, cell + 0.97 * step, 0, 1)
+        extent = (cell + 0.03 * width, cell + 0.97 * width, 0, 1)
         axes.imshow(frame, aspect="auto", extent=extent)
     for spine in axes.spines.values():
         spine.set_visible(False)
 
 
-def _draw_moment(rows, number, start, stop):
+def _draw_look(rows, number, start, stop):
     """Outlines a second that the model looked at, in both rows."""
     film, sound = rows
     for axes, top in ((film, 0.8), (sound, 1.0)):
@@ -146,34 +146,34 @@ def _draw_moment(rows, number, start, stop):
 
 
 def plot_curve(curve, dense, picture):
-    """Draws accuracy over the number of moments and over the cost.
+    """Draw accuracy over the number of looks and over the cost.
 
     Arguments
     ---------
     curve : list of dict
-        With "sampling" ("learned", "uniform" or "random"), "moments", "gmacs"
+        With "selection" ("learned", "uniform" or "random"), "looks", "gmacs"
         and "top1".
     dense : tuple of float
-        GMACs and top-1 accuracy of looking at all moments.
+        GMACs and top-1 accuracy of looking at all steps.
     picture : str or Path
         Picture to write; its suffix chooses the format.
 
     Example
     -------
-    >>> point = {"sampling": "learned", "moments": 1, "gmacs": 2.0, "top1": 0.5}
+    >>> point = {"selection": "learned", "looks": 1, "gmacs": 2.0, "top1": 0.5}
     >>> plot_curve([point], (9.0, 0.6), getfixture("tmpdir") / "curve.png")
     """
     figure = Figure(figsize=(8.4, 3.4), dpi=160, layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
-    for sampling, style in STYLES.items():
-        points = [point for point in curve if point["sampling"] == sampling]
+    for selection, style in STYLES.items():
+        points = [point for point in curve if point["selection"] == selection]
         values = [point["top1"] for point in points]
-        for plot, key in zip(axes, ("moments", "gmacs")):
+        for plot, key in zip(axes, ("looks", "gmacs")):
             costs = [point[key] for point in points]
-            plot.plot(costs, values, label=sampling, **style)
+            plot.plot(costs, values, label=selection, **style)
     axes[0].axhline(dense[1], color=EVENT_COLOR, linestyle="--", label="dense")
     axes[1].plot(*dense, "*", color=EVENT_COLOR, markersize=11)
-    axes[0].set(xlabel="moments looked at", ylabel="top-1 accuracy")
+    axes[0].set(xlabel="looks", ylabel="top-1 accuracy")
     axes[1].set(xlabel="GMACs per video", xscale="log", ylim=(0, 1.02))
     axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].legend(frameon=False)

@@ -15,58 +15,17 @@ from speechbrain_pib.evaluation.skimming_plots import plot_curve, plot_video
 logger = get_logger(__name__)
 
 TABLED = ("top1", "mAP", "interpolated_mAP")
-DESCRIPTIONS = {
-    "average": "skimming, {count} {looks} and the preview's mean",
-    "last": "skimming, {count} {looks}, the last step's prediction",
-    "soft": "skimming, {count} mixtures and the preview's mean",
-    "uniform": "{count} uniform moments",
-    "random": "{count} random moments",
-    "dense": "all moments",
-}
 
 
-def describe_output(name, sampling, count, looks="moments"):
-    """What was looked at to get the scores of this name.
-
-    Arguments
-    ---------
-    name : str
-        Of an output of SkimmingBrain.
-    sampling : str
-        "learned", or the control that was trained.
-    count : int
-        Number of looks.
-    looks : str
-        What they are: "moments", or "mixtures" of what was previewed.
-
-    Returns
-    -------
-    description : str
-
-    Example
-    -------
-    >>> describe_output("uniform", "learned", 3)
-    '3 uniform moments'
-    >>> describe_output("audio_only", "learned", 3)
-    'skimming, 3 moments, audio only'
-    >>> describe_output("average", "dense", 3)
-    'all moments, trained so'
-    """
-    if sampling != "learned":
-        return f"{DESCRIPTIONS[sampling].format(count=count)}, trained so"
-    if name.endswith("_only"):
-        stream = name.removesuffix("_only")
-        return f"skimming, {count} {looks}, {stream} only"
-    return DESCRIPTIONS[name].format(count=count, looks=looks)
-
-
-def skimming_table(results):
-    """The table of the results.
+def skimming_table(results, descriptions):
+    """Lay out the results as a table.
 
     Arguments
     ---------
     results : dict
         Of the test; see SkimmingBrain.
+    descriptions : dict
+        Name of an output to how the table calls it.
 
     Returns
     -------
@@ -76,17 +35,15 @@ def skimming_table(results):
     Example
     -------
     >>> metrics = {"top1": 0.5, "mAP": 0.25, "interpolated_mAP": 0.3}
-    >>> results = {"sampling": "dense", "moments": 3}
-    >>> results["scores"] = {"average": metrics}
-    >>> print(skimming_table(results))
-    | looked at               | top-1  | mAP    | mAP (ActivityNet) |
-    |-------------------------|--------|--------|-------------------|
-    | all moments, trained so | 0.5000 | 0.2500 | 0.3000            |
+    >>> results = {"scores": {"average": metrics}}
+    >>> print(skimming_table(results, {"average": "3 random looks"}))
+    | looked at      | top-1  | mAP    | mAP (ActivityNet) |
+    |----------------|--------|--------|-------------------|
+    | 3 random looks | 0.5000 | 0.2500 | 0.3000            |
     """
-    rows, sampling = {}, results["sampling"]
-    looks = "mixtures" if results.get("selection") == "soft" else "moments"
+    rows = {}
     for name, metrics in results["scores"].items():
-        title = describe_output(name, sampling, results["moments"], looks)
+        title = descriptions[name]
         rows[title] = {metric: metrics[metric] for metric in TABLED}
         if "gmacs" in results:
             rows[title]["GMACs"] = results["gmacs"][name]
@@ -94,22 +51,22 @@ def skimming_table(results):
 
 
 def _remarks(results):
-    """What stands below the table."""
-    lines = ["mAP over the classes with videos."]
-    for split, part in results["coverage"].items():
-        if split == "test":
-            line = f"{part['found']} of {part['expected']} test videos"
-            if "without_sound" in part:
-                line += f", {part['without_sound']} of them without sound"
-            lines.append(f"{line}.")
+    """Put in words what stands below the table."""
+    test = results["coverage"]["test"]
+    line = f"{test['found']} of {test['expected']} test videos"
+    if "without_sound" in test:
+        line += f", {test['without_sound']} of them without sound"
+    lines = ["mAP over the classes with videos.", f"{line}."]
     for name, shares in results.get("inside_segments", {}).items():
         text = ", ".join(f"{share:.3f}" for share in shares)
-        lines.append(f"Share of {name} moments in annotated segments: {text}.")
+        lines.append(f"Share of {name} looks in annotated segments: {text}.")
     return "\n".join(lines) + "\n"
 
 
-def write_skimming_results(folder, results, scores, class_names, pictures):
-    """Writes results.json, results.md, scores.npz, per_class.csv, a confusion
+def write_skimming_results(
+    folder, results, scores, class_names, descriptions, pictures
+):
+    """Write results.json, results.md, scores.npz, per_class.csv, a confusion
     matrix (of videos with one label each), the curve and the pictures.
 
     Arguments
@@ -122,6 +79,8 @@ def write_skimming_results(folder, results, scores, class_names, pictures):
         Gathered scores.
     class_names : list
         Class names in the order of the indices.
+    descriptions : dict
+        As for `skimming_table`.
     pictures : dict
         Video to what `plot_video` takes.
 
@@ -133,10 +92,10 @@ def write_skimming_results(folder, results, scores, class_names, pictures):
     Example
     -------
     >>> write_skimming_results(
-    ...     "results", results, scores, ["cat", "dog"], {}
+    ...     "results", results, scores, ["cat", "dog"], descriptions, {}
     ... )  # doctest: +SKIP
     """
-    text = f"{skimming_table(results)}\n\n{_remarks(results)}"
+    text = f"{skimming_table(results, descriptions)}\n\n{_remarks(results)}"
     write_tables(folder, results, text, scores, class_names, "average")
     if "curve" in results:
         dense = results["gmacs"]["dense"], results["scores"]["dense"]["top1"]

@@ -165,7 +165,7 @@ def export_skimming(
         ),
         dataset=dataset,
         num_classes=len(label_encoder),
-        looks=model.glimpses - (model.start == "mean"),
+        looks=model.looks,
         results="\n".join(f"| {k} | {v:.4g} |" for k, v in metrics.items()),
         folder=os.path.basename(os.path.abspath(folder)),
         command=command,

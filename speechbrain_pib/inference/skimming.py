@@ -167,7 +167,7 @@ class SkimmingClassifier(Pretrained):
             features = video.preview()
             # The preview does not know the moments well enough to mix them.
             output = self.mods.model(
-                features, fetch=video.fetch, selection="hard"
+                features, fetch=video.fetch, attention="hard"
             )
         probabilities = output.logits[0].float().softmax(dim=-1)
         score, index = probabilities.max(dim=-1)

@@ -1,4 +1,5 @@
-"""Training losses of skimming (https://arxiv.org/abs/1912.04487).
+"""The loss that trains a Skimmer (Listen to Look,
+https://arxiv.org/abs/1912.04487).
 
 Authors
  * The speechbrain_pib developers 2026
@@ -14,10 +15,10 @@ from torch.nn.functional import (
 class SkimmingLoss(torch.nn.Module):
     """Sum of the losses on a SkimmingOutput.
 
-    average_weight * average + last_weight * last + steps_weight * steps.
+    average_weight * average + last_weight * last + states_weight * states.
 
-    The published training has the first term alone, which leaves the step
-    classifier at chance; without weight a term is still part of the graph, so
+    The published training has the first term alone, which leaves the classifier
+    of the state at chance; without weight a term is still part of the graph, so
     that every parameter has a gradient.
 
     Arguments
@@ -25,11 +26,11 @@ class SkimmingLoss(torch.nn.Module):
     multi_label : bool
         Binary cross-entropy of independent classes instead of cross-entropy.
     average_weight : float
-        Weight of the mean over what was looked at.
+        Weight of the mean over what was seen.
     last_weight : float
-        Weight of the recurrent state after the last step.
-    steps_weight : float
-        Weight of the recurrent state after each step that counts, their mean.
+        Weight of the recurrent state after the last look.
+    states_weight : float
+        Weight of the recurrent state after each look that counts, their mean.
     label_smoothing : float
         Smoothing of single-label targets.
 
@@ -42,7 +43,7 @@ class SkimmingLoss(torch.nn.Module):
     >>> losses = SkimmingLoss()(output, torch.eye(7)[:2])
     >>> losses["loss"].backward()
     >>> sorted(losses)
-    ['average', 'last', 'loss', 'steps']
+    ['average', 'last', 'loss', 'states']
     """
 
     def __init__(
@@ -50,18 +51,18 @@ class SkimmingLoss(torch.nn.Module):
         multi_label=False,
         average_weight=1.0,
         last_weight=1.0,
-        steps_weight=0.0,
+        states_weight=0.0,
         label_smoothing=0.0,
     ):
         super().__init__()
         self.multi_label = multi_label
         self.average_weight = average_weight
         self.last_weight = last_weight
-        self.steps_weight = steps_weight
+        self.states_weight = states_weight
         self.label_smoothing = label_smoothing
 
     def forward(self, output, targets):
-        """Computes the loss and its terms.
+        """Compute the loss and its terms.
 
         Arguments
         ---------
@@ -74,28 +75,28 @@ class SkimmingLoss(torch.nn.Module):
         -------
         losses : dict
             "loss", the weighted sum, and its unweighted terms "average",
-            "last" and "steps".
+            "last" and "states".
         """
-        steps = output.step_logits.shape[1]
-        of_steps = self.of_logits(
-            output.step_logits.flatten(0, 1),
-            targets.repeat_interleave(steps, dim=0),
-        ).view(-1, steps)
-        counted = output.counted.to(of_steps.dtype)
+        count = output.state_logits.shape[1]
+        of_states = self.of_logits(
+            output.state_logits.flatten(0, 1),
+            targets.repeat_interleave(count, dim=0),
+        ).view(-1, count)
+        counted = output.counted.to(of_states.dtype)
         losses = {
             "average": self.of_logits(output.logits, targets).mean(),
-            "last": of_steps[:, -1].mean(),
-            "steps": (of_steps * counted).sum() / counted.sum().clamp(min=1),
+            "last": of_states[:, -1].mean(),
+            "states": (of_states * counted).sum() / counted.sum().clamp(min=1),
         }
         losses["loss"] = (
             self.average_weight * losses["average"]
             + self.last_weight * losses["last"]
-            + self.steps_weight * losses["steps"]
+            + self.states_weight * losses["states"]
         )
         return losses
 
     def of_logits(self, logits, targets):
-        """Computes the classification loss of each row.
+        """Compute the classification loss of each row.
 
         Arguments
         ---------

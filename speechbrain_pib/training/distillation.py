@@ -1,13 +1,21 @@
-"""DistillationBrain: trains IMGAUD2VID on moments of videos.
+"""DistillationBrain and train_student: train IMGAUD2VID on moments of videos.
 
 Authors
  * The speechbrain_pib developers 2026
 """
 
+import os
+
 import speechbrain as sb
+import torch
+from speechbrain.utils.distributed import run_on_main
 from torch.nn.functional import cross_entropy
 
+from speechbrain_pib.lobes.models.imgaud2vid import start_student
 from speechbrain_pib.training.classification import ClassificationBrain
+from speechbrain_pib.training.experiment import train_and_test
+
+STUDENT = "imgaud2vid.ckpt"
 
 
 class DistillationBrain(ClassificationBrain):
@@ -40,7 +48,7 @@ class DistillationBrain(ClassificationBrain):
             )
 
     def compute_forward(self, batch, stage):
-        """Looks at a batch of moments.
+        """Compute what student and teacher make of a batch of moments.
 
         Arguments
         ---------
@@ -75,7 +83,7 @@ class DistillationBrain(ClassificationBrain):
         return output, teacher
 
     def compute_objectives(self, predictions, batch, stage):
-        """Sums the losses and, in evaluation, keeps the scores.
+        """Sum the losses and, in evaluation, keep the scores.
 
         Arguments
         ---------
@@ -108,3 +116,46 @@ class DistillationBrain(ClassificationBrain):
             scores = {k: v.float().softmax(dim=-1) for k, v in scores.items()}
             self.scores.append(batch.id, targets, scores, self.readable)
         return loss
+
+
+def train_student(hparams, run_opts, data):
+    """Train and test IMGAUD2VID, and write its weights for extract_features.
+
+    They are imgaud2vid.ckpt in the output folder.
+
+    Arguments
+    ---------
+    hparams : dict
+        As from start_experiment.
+    run_opts : dict
+        As from start_experiment.
+    data : tuple
+        As from load_data.
+
+    Raises
+    ------
+    ValueError
+        If there is a teacher without weights.
+
+    Example
+    -------
+    >>> train_student(hparams, run_opts, data)  # doctest: +SKIP
+    """
+    if hparams["teacher"] is not None and hparams["teacher_weights"] is None:
+        raise ValueError(
+            "nobody trained the teacher: give --teacher_weights=/path/to/"
+            "r2plus1d_18.pth, or --teacher=null --label_weight=1 to learn "
+            "from the labels"
+        )
+    if hparams["start_weights"] is not None:
+        start_student(hparams["model"], hparams["start_weights"])
+    train_and_test(DistillationBrain, hparams, run_opts, *data)
+    path = os.path.join(hparams["output_folder"], STUDENT)
+    run_on_main(_save_weights, args=[hparams["model"], path])
+
+
+def _save_weights(model, path):
+    """Write the weights of a model, whole or not at all."""
+    state = {name: value.cpu() for name, value in model.state_dict().items()}
+    torch.save(state, f"{path}.tmp")
+    os.replace(f"{path}.tmp", path)

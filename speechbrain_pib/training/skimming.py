@@ -1,26 +1,47 @@
-"""SkimmingBrain: trains and tests a Skimmer on features of videos.
+"""SkimmingBrain and train_skimmer: train a Skimmer on features of videos, test
+it beside its controls, and export it.
 
 Authors
  * The speechbrain_pib developers 2026
 """
 
+import os
+import shlex
+import sys
+
 import speechbrain as sb
 import torch
+from speechbrain.utils.distributed import run_on_main
+from speechbrain.utils.logger import get_logger
 
+from speechbrain_pib.evaluation.metrics import inside_segments, summarize_videos
 from speechbrain_pib.evaluation.scores import ClipScores
 from speechbrain_pib.evaluation.skimming_costs import SkimmingCosts
 from speechbrain_pib.evaluation.skimming_reports import write_skimming_results
-from speechbrain_pib.evaluation.video_metrics import summarize_videos
+from speechbrain_pib.evaluation.viewings import (
+    Viewing,
+    curve_viewings,
+    output_viewings,
+)
+from speechbrain_pib.inference.export_skimming import export_skimming
 from speechbrain_pib.lobes.models.controls import fixed_places
+from speechbrain_pib.lobes.models.imgaud2vid import load_student
 from speechbrain_pib.lobes.models.moment_sampling import (
-    SAMPLINGS,
+    SAMPLED,
     mean_of_all,
     moment_features,
     running_mean,
     sample_moments,
 )
+from speechbrain_pib.lobes.models.skimming_published import PublishedSkimmer
 from speechbrain_pib.training.classification import ClassificationBrain
+from speechbrain_pib.training.experiment import train_and_test
 from speechbrain_pib.training.optimizers import part_groups
+from speechbrain_pib.utils.skimming_weights import load_fusion, load_skimmer
+
+logger = get_logger(__name__)
+
+SELECTIONS = ("learned", *SAMPLED, "dense")
 
 
 class SkimmingBrain(ClassificationBrain):
@@ -33,11 +54,11 @@ class SkimmingBrain(ClassificationBrain):
 
     Beside what ClassificationBrain expects (without layer_decay), it expects
     in hparams: "loss" (SkimmingLoss), "lr_factors" (see part_groups),
-    "selection" (of the Skimmer, in training; its own is that of evaluation),
-    "sampling" ("learned", or a control to train and to test with: "uniform",
-    "random" or "dense"), "stream_gmacs" (of the features of a moment, by
-    stream), "label_encoder", "output_folder" and "pictures" (number of test
-    videos to draw).
+    "attention" (of the Skimmer, in training; its own is that of evaluation),
+    "selection" ("learned", or a control to train and to test with: "uniform",
+    "random" or "dense"), "skimmer_weights" (of the published code, or None),
+    "stream_gmacs" (of the features of a step, by stream), "label_encoder",
+    "output_folder" and "pictures" (number of test videos to draw).
 
     Example
     -------
@@ -49,25 +70,36 @@ class SkimmingBrain(ClassificationBrain):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        if self.distributed_launch and self.hparams.sampling != "learned":
+        selection = self.hparams.selection
+        if selection not in SELECTIONS:
             raise ValueError(
-                f"the control {self.hparams.sampling!r} trains in one process; "
-                "start it without torchrun"
+                f"selection is {', '.join(SELECTIONS)}, not {selection!r}"
             )
+        if self.distributed_launch and selection != "learned":
+            raise ValueError(
+                f"the control {selection!r} trains in one process; start it "
+                "without torchrun"
+            )
+        self.published = None
 
     def make_parameter_groups(self):
-        """Groups of parameters by their part of the model."""
+        """Group the parameters by their part of the model."""
         return part_groups(self.hparams.model, self.hparams.lr_factors)
 
     def on_evaluate_start(self, max_key=None, min_key=None):
-        """As for all trainings; weights of the published code are tested as
-        they are while there is no checkpoint."""
-        published = self.hparams.skimmer_weights is not None
-        if not published or self.checkpointer.list_checkpoints():
+        """As for all trainings; while there is no checkpoint, weights of the
+        published code are tested as they are, and in its way as well."""
+        if (
+            self.hparams.skimmer_weights is None
+            or self.checkpointer.list_checkpoints()
+        ):
             super().on_evaluate_start(max_key, min_key)
+        else:
+            published = PublishedSkimmer.like(self.hparams.model)
+            self.published = published.to(self.device).eval()
 
     def compute_forward(self, batch, stage):
-        """Skims a batch of videos.
+        """Skim a batch of videos.
 
         Arguments
         ---------
@@ -84,59 +116,53 @@ class SkimmingBrain(ClassificationBrain):
             None for a control.
         """
         batch = batch.to(self.device, non_blocking=True)
+        model, training = self.hparams.model, stage == sb.Stage.TRAIN
+        if self.hparams.selection != "learned":
+            viewing = Viewing(self.hparams.selection, model.looks)
+            steps = self._all_steps(batch)
+            logits = self._sample(viewing, batch.id, *steps, training)
+            return {"average": logits}, None
         features, lengths = self._features(batch)
-        if self.hparams.sampling != "learned":
-            return {"average": self._control_logits(batch, stage)}, None
-        selection = self.hparams.model.selection
-        if stage == sb.Stage.TRAIN:
-            selection = self.hparams.selection
-        output = self.modules.model(features, lengths, selection=selection)
+        attention = self.hparams.attention if training else model.attention
+        output = self.modules.model(features, lengths, attention=attention)
         return {"average": output.logits, "last": output.last_logits}, output
 
     def _features(self, batch):
-        """Features of each stream by name, and relative lengths."""
+        """Get the features of each stream by name, and relative lengths."""
         names = self.hparams.model.streams
         return (
             {name: batch[name].data for name in names},
             batch[names[0]].lengths,
         )
 
-    def _control_logits(self, batch, stage):
-        """Logits of the control that is trained."""
-        sampling, model = self.hparams.sampling, self.hparams.model
-        steps, fused = self._all_moments(batch)
-        if sampling == "dense":
-            return model.classifier(mean_of_all(fused, steps))
-        places = None
-        if stage == sb.Stage.TRAIN:
-            places = torch.rand(fused.shape[:2], device=self.device)
-        moments = self._sample(sampling, batch, steps, self._count, places)
-        return model.classifier(running_mean(fused, moments)[:, -1])
-
-    def _all_moments(self, batch):
-        """Number of steps [batch], and fused features of all of them."""
+    def _all_steps(self, batch):
+        """Count the steps [batch], and fuse the features of all of them."""
         features, lengths = self._features(batch)
         fused = moment_features(self.hparams.model, features)
-        steps = (lengths * fused.shape[1]).round().long()
-        return steps, fused
+        return (lengths * fused.shape[1]).round().long(), fused
 
-    def _sample(self, sampling, batch, steps, count, places=None):
-        """Moments [batch, count] of a control; in evaluation random ones are
-        fixed for each video."""
-        if sampling == "random" and places is None:
-            longest = steps.max().item()
-            names = [f"{v} {n}" for v in batch.id for n in range(longest)]
+    def _sample(self, viewing, ids, n_steps, fused, training=False):
+        """Compute logits of steps that are selected without looking."""
+        classify = self.hparams.model.classifier
+        if viewing.selection == "dense":
+            return classify(mean_of_all(fused, n_steps))
+        selected = self._select(viewing, ids, n_steps, fused, training)
+        return classify(running_mean(fused, selected)[:, -1])
+
+    def _select(self, viewing, ids, n_steps, fused, training=False):
+        """Select steps [batch, looks] without looking; random ones are fixed
+        for each video, but in training."""
+        places = None
+        if training:
+            places = torch.rand(fused.shape[:2], device=self.device)
+        elif viewing.selection == "random":
+            longest = fused.shape[1]
+            names = [f"{video} {n}" for video in ids for n in range(longest)]
             places = fixed_places(names).view(-1, longest).to(self.device)
-        return sample_moments(sampling, steps, count, places)
-
-    @property
-    def _count(self):
-        """Number of moments that the model looks at."""
-        model = self.hparams.model
-        return model.glimpses - (model.start == "mean")
+        return sample_moments(viewing.selection, n_steps, viewing.looks, places)
 
     def compute_objectives(self, predictions, batch, stage):
-        """Sums the losses and, in evaluation, keeps the scores.
+        """Sum the losses and, in evaluation, keep the scores.
 
         Arguments
         ---------
@@ -163,62 +189,75 @@ class SkimmingBrain(ClassificationBrain):
         self.loss_terms.append({k: v.detach() for k, v in losses.items()})
         if stage != sb.Stage.TRAIN:
             if stage == sb.Stage.TEST and output is not None:
-                self._keep_looks(output, batch)
-                logits |= self._test_controls(batch)
+                steps = self._all_steps(batch)
+                logits |= self._test_controls(batch, steps)
+                self._keep_curve(output, batch, steps)
                 self._keep_pictures(output, batch)
-            scores = {k: v.float().softmax(dim=-1) for k, v in logits.items()}
-            self.scores.append(batch.id, targets, scores)
+            self.scores.append(batch.id, targets, _probabilities(logits))
         return losses["loss"]
 
-    def _test_controls(self, batch):
-        """Logits of the same model with other moments, or one stream."""
-        model, (features, lengths) = self.hparams.model, self._features(batch)
-        steps, fused = self._all_moments(batch)
-        logits = {"dense": model.classifier(mean_of_all(fused, steps))}
-        for sampling in SAMPLINGS:
-            moments = self._sample(sampling, batch, steps, self._count)
-            means = running_mean(fused, moments)
-            logits[sampling] = model.classifier(means[:, -1])
-        if model.selection != "soft":
-            soft = model(features, lengths, selection="soft")
-            logits["soft"] = soft.logits
-        if len(model.streams) > 1:
-            for kept in model.streams:
-                alone = {
-                    name: x if name == kept else torch.zeros_like(x)
-                    for name, x in features.items()
-                }
-                logits[f"{kept}_only"] = model(alone, lengths).logits
+    def _viewings(self):
+        """How the test looks at videos, by the name of the scores."""
+        model, selection = self.hparams.model, self.hparams.selection
+        if selection != "learned":
+            trained = Viewing(selection, model.looks, remark=", trained so")
+            return {"average": trained}
+        return output_viewings(model, published=self.published is not None)
+
+    def _model_of(self, name):
+        """The model that gives an output."""
+        return self.published if name == "published" else self.hparams.model
+
+    def _test_controls(self, batch, steps):
+        """Compute logits of the same weights that look in other ways."""
+        logits = {}
+        for name, viewing in self._viewings().items():
+            if viewing.selection != "learned":
+                logits[name] = self._sample(viewing, batch.id, *steps)
+            elif name not in ("average", "last"):
+                model = self._model_of(name)
+                logits[name] = self._skim_again(model, viewing, batch)
         return logits
 
-    def _keep_looks(self, output, batch):
-        """Appends what is known after each number of moments, and whether
-        they were in annotated segments."""
-        steps, fused = self._all_moments(batch)
-        model, first = self.hparams.model, self.hparams.model.start == "mean"
-        counted, looked_at = output.counted, output.looked_at[..., 0]
-        learned = looked_at.masked_fill(~counted, -1)[:, first:]
-        scores, moments = {}, {"learned": learned}
-        for number, logits in enumerate(output.glimpse_logits.unbind(1)):
-            scores[f"learned {number + 1 - first}"] = logits
-        for sampling in SAMPLINGS:
-            for count in range(1, self._count + 1):
-                chosen = self._sample(sampling, batch, steps, count)
-                seen = model.classifier(running_mean(fused, chosen)[:, -1])
-                scores[f"{sampling} {count}"] = seen
-            moments[sampling] = chosen
-        targets = batch.target.data
-        scores = {k: v.float().softmax(dim=-1) for k, v in scores.items()}
-        self.curve_scores.append(batch.id, targets, scores)
-        looks = {"steps": steps.unsqueeze(1).expand(-1, self._count)}
+    def _skim_again(self, model, viewing, batch):
+        """Compute logits with one stream alone, or with other attention."""
+        features, lengths = self._features(batch)
+        seen = {
+            name: stream
+            if viewing.stream in (None, name)
+            else torch.zeros_like(stream)
+            for name, stream in features.items()
+        }
+        return model(seen, lengths, attention=viewing.attention).logits
+
+    def _keep_curve(self, output, batch, steps):
+        """Append what is known after each number of looks, and whether they
+        were in annotated segments."""
+        model, (n_steps, _) = self.hparams.model, steps
+        logits = {
+            str(viewing): output.look_logits[:, viewing.looks]
+            if viewing.selection == "learned"
+            else self._sample(viewing, batch.id, *steps)
+            for viewing in curve_viewings(model)
+        }
+        self.curve_scores.append(
+            batch.id, batch.target.data, _probabilities(logits)
+        )
+        table = {"n_steps": n_steps.unsqueeze(1).expand(-1, model.looks)}
         if hasattr(batch, "segment_times"):
+            counted, looked_at = output.counted, output.looked_at[..., 0]
+            learned = looked_at.masked_fill(~counted, -1)[:, 1:]
+            selected = {"learned": learned}
+            for name in SAMPLED:
+                viewing = Viewing(name, model.looks)
+                selected[name] = self._select(viewing, batch.id, *steps)
             times = batch.segment_times.data
-            for name, chosen in moments.items():
-                looks[name] = inside_segments(chosen, times)
-        self.looks.append(batch.id, torch.ones_like(looks["steps"]), looks)
+            for name, chosen in selected.items():
+                table[name] = inside_segments(chosen, times)
+        self.looks.append(batch.id, torch.ones_like(table["n_steps"]), table)
 
     def on_stage_start(self, stage, epoch=None):
-        """Prepares the statistics of a stage."""
+        """Prepare the statistics of a stage."""
         super().on_stage_start(stage, epoch)
         self.curve_scores, self.looks = ClipScores(), ClipScores()
         self.pictures = {}
@@ -228,89 +267,132 @@ class SkimmingBrain(ClassificationBrain):
         return summarize_videos(scores, targets, ids)
 
     def describe_test(self):
-        """The curve over the number of moments, and where they were."""
+        """Describe the curve over the number of looks, and where they were."""
         model = self.hparams.model
         description = {
-            "sampling": self.hparams.sampling,
-            "moments": self._count,
+            "selection": self.hparams.selection,
+            "looks": model.looks,
         }
-        if self.hparams.sampling != "learned":
+        if self.hparams.selection != "learned":
             return description
-        description["selection"] = model.selection
         self.curve_scores.gather()
         looks = self.looks.gather().scores
-        costs = SkimmingCosts(model, self.hparams.stream_gmacs)
-        steps = looks.pop("steps")[:, 0].astype(int).tolist()
-        description["gmacs"] = costs.of_outputs(steps, self._count)
-        description["curve"] = []
-        for name in self.curve_scores.scores:
-            sampling, count = name.split()
-            metrics = self.curve_scores.summarize(name, self.summarize)
-            description["curve"].append(
-                {
-                    "sampling": sampling,
-                    "moments": int(count),
-                    "gmacs": costs.of_moments(sampling, steps, int(count)),
-                    **metrics,
-                }
-            )
-        description["inside_segments"] = {
-            name: inside.mean(axis=0).tolist() for name, inside in looks.items()
+        n_steps = looks.pop("n_steps")[:, 0].astype(int).tolist()
+        prices = self.hparams.stream_gmacs
+        gmacs = {
+            name: SkimmingCosts(self._model_of(name), prices).of(way, n_steps)
+            for name, way in self._viewings().items()
         }
-        return description
+        costs = SkimmingCosts(model, prices)
+        curve = [
+            {
+                "selection": viewing.selection,
+                "looks": viewing.looks,
+                "gmacs": costs.of(viewing, n_steps),
+                **self.curve_scores.summarize(str(viewing), self.summarize),
+            }
+            for viewing in curve_viewings(model)
+        ]
+        inside = {k: v.mean(axis=0).tolist() for k, v in looks.items()}
+        return {
+            **description,
+            "attention": model.attention,
+            "gmacs": gmacs,
+            "curve": curve,
+            "inside_segments": inside,
+        }
 
     def write_results(self):
-        """Writes tables, scores and pictures; shows the table."""
+        """Write tables, scores and pictures; show the table."""
         text = write_skimming_results(
             self.hparams.output_folder,
             self.results,
             self.scores,
             self.class_names,
+            {name: str(viewing) for name, viewing in self._viewings().items()},
             self.pictures,
         )
         print(text)
 
     def _keep_pictures(self, output, batch):
-        """Keeps the first videos of the test for drawing."""
+        """Keep the first videos of the test for drawing."""
         if not hasattr(batch, "path"):
             return
-        first = self.hparams.model.start == "mean"
         for index, video in enumerate(batch.id):
             if len(self.pictures) < self.hparams.pictures:
-                counted = output.counted[index, first:].cpu()
+                counted = output.counted[index, 1:]
                 segments = []
                 if hasattr(batch, "segment_times"):
                     segments = batch.segment_times.data[index].tolist()
                 self.pictures[video] = {
                     "path": batch.path[index],
-                    "moments": output.looked_at[index, first:, 0]
-                    .cpu()[counted]
-                    .tolist(),
+                    "looks": output.looked_at[index, 1:, 0][counted].tolist(),
                     "segments": [s for s in segments if s[1] > s[0]],
                 }
 
 
-def inside_segments(moments, segments):
-    """Whether the frame of a moment is inside an annotated segment.
+def _probabilities(logits):
+    """Turn logits of each output into probabilities."""
+    return {k: v.float().softmax(dim=-1) for k, v in logits.items()}
+
+
+def train_skimmer(hparams, run_opts, data):
+    """Train and test a Skimmer or a control, and write the inference folder.
 
     Arguments
     ---------
-    moments : torch.Tensor
-        In seconds [batch, count].
-    segments : torch.Tensor
-        Start and stop in seconds [batch, n, 2].
+    hparams : dict
+        As from start_experiment.
+    run_opts : dict
+        As from start_experiment.
+    data : tuple
+        As from load_data.
 
-    Returns
-    -------
-    inside : torch.Tensor
-        1 or 0 [batch, count].
+    Raises
+    ------
+    ValueError
+        If the fusion is frozen and no weights are given.
 
     Example
     -------
-    >>> segments = torch.tensor([[[1.4, 2.8], [5.0, 6.0]]])
-    >>> inside_segments(torch.tensor([[1, 2, 5, 6]]), segments)
-    tensor([[0., 1., 1., 0.]])
+    >>> train_skimmer(hparams, run_opts, data)  # doctest: +SKIP
     """
-    moments = moments.unsqueeze(-1)
-    start, stop = segments.unsqueeze(1).unbind(-1)
-    return ((moments >= start) & (moments < stop)).any(dim=-1).float()
+    _load_start(hparams, run_opts["test_only"])
+    results = train_and_test(SkimmingBrain, hparams, run_opts, *data)
+    control = hparams["selection"] != "learned"
+    if run_opts["test_only"] or run_opts["debug"] or control:
+        return
+    if hparams["student_weights"] is None:
+        logger.warning("No inference folder without --student_weights")
+        return
+    run_on_main(_export, args=[hparams, data[0], results])
+
+
+def _load_start(hparams, test_only):
+    """Load what the skimming starts from; a test has its checkpoint."""
+    model, fusion = hparams["model"], hparams.get("fusion_weights")
+    if hparams["skimmer_weights"] is not None:
+        load_skimmer(model, hparams["skimmer_weights"])
+    elif fusion is not None:
+        load_fusion(model, fusion)
+    elif not test_only and hparams["lr_factors"].get("fusion") == 0:
+        raise ValueError(
+            "the fusion is frozen and nobody trained it: give "
+            "--fusion_weights=/path/to/imgaud2vid.ckpt, or --fusion_lr=1"
+        )
+
+
+def _export(hparams, label_encoder, results):
+    """Write the inference folder."""
+    folder = hparams["output_folder"]
+    export_skimming(
+        os.path.join(folder, "inference"),
+        # The copy in the output folder holds the overrides already.
+        os.path.join(folder, "hyperparams.yaml"),
+        hparams["model"],
+        load_student(hparams["student_weights"]),
+        label_encoder,
+        dataset=hparams["dataset"],
+        metrics=results["scores"]["average"],
+        command=shlex.join(["python", *sys.argv]),
+    )

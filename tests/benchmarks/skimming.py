@@ -17,7 +17,7 @@ import torch
 from measure import hardware, median_seconds
 from models import DTYPES, autocast
 
-from speechbrain_pib.lobes.models.skimming import Skimmer
+from speechbrain_pib.lobes.models.skimming_published import PublishedSkimmer
 
 
 @torch.no_grad()
@@ -30,7 +30,7 @@ def published(skimmer, features):
 
     Arguments
     ---------
-    skimmer : Skimmer
+    skimmer : PublishedSkimmer
         For images and sound, in evaluation.
     features : dict of torch.Tensor
         [batch, T, size] of each stream.
@@ -46,7 +46,7 @@ def published(skimmer, features):
     state = [banks[0].new_zeros(len(banks[0]), 1024)] * 2
     masks = [torch.ones_like(bank[:, :, 0]) for bank in banks]
     fused = []
-    for _ in range(skimmer.glimpses):
+    for _ in range(skimmer.looks + 1):
         fused.append(skimmer.fusion(torch.cat(inputs, dim=1)))
         state = skimmer.cell(fused[-1], state)
         skimmer.step_classifier(state[0])
@@ -93,19 +93,19 @@ def main():
     device = torch.device(arguments.device)
     print(json.dumps(hardware(device), indent=4))
     torch.manual_seed(0)
-    skimmer = Skimmer(200, moments="own").eval().to(device)
+    skimmer = PublishedSkimmer(200).eval().to(device)
     noise = torch.randn(2, arguments.batch, arguments.steps, 512)
     features = dict(zip(skimmer.streams, noise.to(device)))
 
-    def skim(selection, precision):
+    def skim(attention, precision):
         with torch.no_grad(), autocast(device, precision):
-            return skimmer(features, selection=selection).logits
+            return skimmer(features, attention=attention).logits
 
     functions = {"as published": lambda: published(skimmer, features)}
     for precision in DTYPES:
-        for selection in ("soft", "hard"):
-            functions[f"{selection}, {precision}"] = (
-                lambda s=selection, p=precision: skim(s, p)
+        for attention in ("soft", "hard"):
+            functions[f"{attention}, {precision}"] = (
+                lambda a=attention, p=precision: skim(a, p)
             )
     difference = published(skimmer, features) - skim("soft", "fp32")
     print(f"largest difference of logits: {difference.abs().max():.1e}")

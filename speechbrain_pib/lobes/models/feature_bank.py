@@ -1,5 +1,5 @@
 """The bank of features that skimming attends to: what a preview knows of each
-moment of a video, and the keys under which it is found.
+step of a video, and the keys under which it is found.
 
 Follows Listen to Look (https://arxiv.org/abs/1912.04487).
 
@@ -16,21 +16,21 @@ from speechbrain_pib.nnet.normalization import MaskedBatchNorm
 
 
 def interpolate_preview(features, valid, factor):
-    """Features of all moments from those of every factor-th, time-correct.
+    """Interpolate the features of all steps from every factor-th one.
 
     Departures from the published code (`resize_preview`): a sample stays at
-    its own moment, and the moments after the last sample of a video are as
-    that sample, whatever the padding holds.
+    its own step, and the steps after the last sample of a video are as that
+    sample, whatever the padding holds.
 
     Arguments
     ---------
     features : torch.Tensor
-        Moments [batch, time, features], of which 0, factor, 2 factor, ... are
+        Steps [batch, time, features], of which 0, factor, 2 factor, ... are
         read.
     valid : torch.Tensor
         Boolean [batch, time], False where a video is over.
     factor : int
-        Moments from one sample to the next.
+        Steps from one sample to the next.
 
     Returns
     -------
@@ -58,40 +58,6 @@ def interpolate_preview(features, valid, factor):
     return between * valid.unsqueeze(-1)
 
 
-def resize_preview(features, valid, factor):
-    """The interpolation of the published code.
-
-    It shifts the features by (factor - 1) / 2 moments, and mixes padding into
-    the last moments of a video.
-
-    Arguments
-    ---------
-    features : torch.Tensor
-        As for `interpolate_preview`.
-    valid : torch.Tensor
-        As for `interpolate_preview`.
-    factor : int
-        As for `interpolate_preview`.
-
-    Returns
-    -------
-    features : torch.Tensor
-        [batch, time, features], 0 where a video is over.
-
-    Example
-    -------
-    >>> ramp = torch.arange(6.0).view(1, 6, 1)
-    >>> resize_preview(ramp, torch.ones(1, 6, dtype=torch.bool), 2).flatten()
-    tensor([0.0000, 0.5000, 1.5000, 2.5000, 3.5000, 4.0000])
-    """
-    resized = torch.nn.functional.interpolate(
-        features[:, ::factor].transpose(1, 2),
-        size=features.shape[1],
-        mode="linear",
-    )
-    return resized.transpose(1, 2) * valid.unsqueeze(-1)
-
-
 class FeatureBank(NamedTuple):
     """What is known of a batch of videos before it is skimmed.
 
@@ -104,7 +70,7 @@ class FeatureBank(NamedTuple):
     features : list of torch.Tensor
         Real features, as far as they are known [batch, time, features].
     previews : list of torch.Tensor
-        What a preview tells of every moment [batch, time, features].
+        What a preview tells of every step [batch, time, features].
     valid : torch.Tensor
         Boolean [batch, time], False where a video is over.
     fetch : callable
@@ -127,30 +93,27 @@ class FeatureBank(NamedTuple):
     fetch: Callable | None = None
 
     def mixture(self, shares):
-        """Sum of the preview's moments, weighted.
+        """Sum the preview's steps, weighted.
 
         Arguments
         ---------
         shares : torch.Tensor
-            [batch, time], or [batch, steps, time] for several sums.
+            [batch, time]
 
         Returns
         -------
         mixtures : list of torch.Tensor
-            [batch, features], or [batch, steps, features].
+            [batch, features]
         """
-        several = shares if shares.ndim == 3 else shares.unsqueeze(1)
-        mixtures = [several.to(bank) @ bank for bank in self.previews]
-        if shares.ndim == 3:
-            return mixtures
-        return [mixture.squeeze(1) for mixture in mixtures]
+        shares = shares.unsqueeze(1)
+        return [(shares.to(bank) @ bank).squeeze(1) for bank in self.previews]
 
-    def previewed(self, moments):
-        """The preview of one moment of each stream.
+    def real(self, steps):
+        """Get the real features of one step of each stream.
 
         Arguments
         ---------
-        moments : torch.Tensor
+        steps : torch.Tensor
             Index for each stream [batch, streams].
 
         Returns
@@ -158,45 +121,22 @@ class FeatureBank(NamedTuple):
         rows : list of torch.Tensor
             [batch, features]
         """
-        return _rows(self.previews, moments)
-
-    def real(self, moments):
-        """The real features of one moment of each stream.
-
-        Arguments
-        ---------
-        moments : torch.Tensor
-            Index for each stream [batch, streams].
-
-        Returns
-        -------
-        rows : list of torch.Tensor
-            [batch, features]
-        """
-        if self.fetch is None:
-            return _rows(self.features, moments)
+        if self.fetch is not None:
+            return list(map(self.fetch, self.streams, steps.unbind(1)))
+        batch = torch.arange(len(steps), device=steps.device)
         return [
-            self.fetch(name, moments[:, index])
-            for index, name in enumerate(self.streams)
+            stream[batch, index]
+            for stream, index in zip(self.features, steps.unbind(1))
         ]
 
 
-def _rows(sequences, moments):
-    """Row of each sequence at its own moment."""
-    batch = torch.arange(len(moments), device=moments.device)
-    return [
-        sequence[batch, moments[:, index]]
-        for index, sequence in enumerate(sequences)
-    ]
-
-
 class Keys(torch.nn.Module):
-    """Keys of the moments of one stream: linear, normalised, rectified.
+    """Keys of the steps of one stream: linear, normalised, rectified.
 
     Arguments
     ---------
     input_size : int
-        Features of a moment.
+        Features of a step.
     key_size : int
         Features of a key.
 
@@ -212,7 +152,7 @@ class Keys(torch.nn.Module):
         self.norm = MaskedBatchNorm(key_size)
 
     def forward(self, bank, valid=None):
-        """Computes the keys of all moments at once.
+        """Compute the keys of all steps at once.
 
         Arguments
         ---------
@@ -260,7 +200,7 @@ class Query(torch.nn.Module):
         self.project = torch.nn.Linear(hidden_size, key_size)
 
     def forward(self, hidden, valid=None):
-        """Computes the queries.
+        """Compute the queries.
 
         Arguments
         ---------
@@ -301,7 +241,7 @@ class FusionNet(torch.nn.Module):
         self.contract = torch.nn.Linear(width, input_size)
 
     def forward(self, features):
-        """Fuses.
+        """Fuse.
 
         Arguments
         ---------

@@ -1,4 +1,4 @@
-"""Moments that are not chosen by what is seen or heard: the controls of
+"""Steps of a video that are selected without looking: the controls of
 skimming.
 
 Authors
@@ -7,34 +7,33 @@ Authors
 
 import torch
 
-SAMPLINGS = ("uniform", "random")
+SAMPLED = ("uniform", "random")
 
 
-def sample_moments(sampling, steps, count, places=None):
-    """Chooses moments of videos without looking at them.
+def sample_moments(selection, n_steps, count, places=None):
+    """Select steps of videos without looking at them.
 
     Arguments
     ---------
-    sampling : str
+    selection : str
         "uniform": in the middles of as many parts of equal length; "random":
-        one in each of them at a random place of the whole video, none twice
-        while there are others.
-    steps : torch.Tensor
-        Number of moments of each video [batch].
+        anywhere in the video, none twice while there are others.
+    n_steps : torch.Tensor
+        Number of steps of each video [batch].
     count : int
-        How many to choose.
+        How many to select.
     places : torch.Tensor
         Uniform in [0, 1), for "random" [batch, T].
 
     Returns
     -------
-    moments : torch.Tensor
-        Indices [batch, count].
+    selected : torch.Tensor
+        Indices of steps [batch, count].
 
     Raises
     ------
     ValueError
-        If there is no such sampling.
+        If there is no such selection.
 
     Example
     -------
@@ -42,22 +41,22 @@ def sample_moments(sampling, steps, count, places=None):
     tensor([[ 3, 10, 16],
             [ 1,  3,  5]])
     """
-    if sampling == "uniform":
-        middles = (torch.arange(count, device=steps.device) + 0.5) / count
-        return (middles * steps.unsqueeze(1)).long()
-    if sampling != "random":
+    if selection == "uniform":
+        middles = (torch.arange(count, device=n_steps.device) + 0.5) / count
+        return (middles * n_steps.unsqueeze(1)).long()
+    if selection != "random":
         raise ValueError(
-            f"sampling is {' or '.join(SAMPLINGS)}, not {sampling!r}"
+            f"selection is {' or '.join(SAMPLED)}, not {selection!r}"
         )
     index = torch.arange(places.shape[1], device=places.device)
-    beyond = index >= steps.unsqueeze(1)
+    beyond = index >= n_steps.unsqueeze(1)
     order = places.masked_fill(beyond, 2.0).argsort(dim=1)
-    rank = torch.arange(count, device=places.device) % steps.unsqueeze(1)
+    rank = torch.arange(count, device=places.device) % n_steps.unsqueeze(1)
     return order.gather(1, rank)
 
 
 def moment_features(skimmer, features):
-    """What a skimmer classifies the mean of, if it looks at each moment.
+    """Fuse what a skimmer would see if it looked at every step.
 
     Arguments
     ---------
@@ -75,15 +74,15 @@ def moment_features(skimmer, features):
     return skimmer.fusion(torch.cat(streams, dim=-1))
 
 
-def running_mean(fused, moments):
-    """Mean of what is seen at the first 1, 2, ... of some moments.
+def running_mean(fused, selected):
+    """Average what is seen at the first 1, 2, ... of some steps.
 
     Arguments
     ---------
     fused : torch.Tensor
         As `moment_features` returns it [batch, T, size].
-    moments : torch.Tensor
-        Indices [batch, count].
+    selected : torch.Tensor
+        Indices of steps [batch, count].
 
     Returns
     -------
@@ -96,20 +95,20 @@ def running_mean(fused, moments):
     >>> running_mean(fused, torch.tensor([[2, 1]])).flatten()
     tensor([6., 4.])
     """
-    index = moments.unsqueeze(-1).expand(-1, -1, fused.shape[-1])
-    count = torch.arange(1, moments.shape[1] + 1, device=fused.device)
+    index = selected.unsqueeze(-1).expand(-1, -1, fused.shape[-1])
+    count = torch.arange(1, selected.shape[1] + 1, device=fused.device)
     return fused.gather(1, index).cumsum(dim=1) / count.unsqueeze(-1)
 
 
-def mean_of_all(fused, steps):
-    """Mean over all moments of each video.
+def mean_of_all(fused, n_steps):
+    """Average what is seen at all steps of each video.
 
     Arguments
     ---------
     fused : torch.Tensor
         As `moment_features` returns it [batch, T, size].
-    steps : torch.Tensor
-        Number of moments of each video [batch].
+    n_steps : torch.Tensor
+        Number of steps of each video [batch].
 
     Returns
     -------
@@ -123,5 +122,5 @@ def mean_of_all(fused, steps):
     tensor([[2.]])
     """
     index = torch.arange(fused.shape[1], device=fused.device)
-    valid = (index < steps.unsqueeze(1)).to(fused.dtype)
-    return (valid.unsqueeze(1) @ fused).squeeze(1) / steps.unsqueeze(1)
+    valid = (index < n_steps.unsqueeze(1)).to(fused.dtype)
+    return (valid.unsqueeze(1) @ fused).squeeze(1) / n_steps.unsqueeze(1)

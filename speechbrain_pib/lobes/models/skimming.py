@@ -1,10 +1,14 @@
-"""IMGAUD-SKIMMING: glance at a video's images and sounds, and look again only
+"""IMGAUD-SKIMMING: preview a video's images and sounds, and look again only
 where it pays (Listen to Look, https://arxiv.org/abs/1912.04487).
+
+A *step* is a second of the video, a *look* an input of the recurrence that
+shows a step of it.
 
 Authors
  * The speechbrain_pib developers 2026
 """
 
+import functools
 from typing import NamedTuple
 
 import torch
@@ -16,54 +20,45 @@ from speechbrain_pib.lobes.models.feature_bank import (
     Keys,
     Query,
     interpolate_preview,
-    resize_preview,
 )
 
-CHOICES = {
-    "start": ("mean", "first", "given"),
-    "selection": ("soft", "hard", "hard_preview"),
-    "moments": ("shared", "own", "first"),
-    "interpolation": ("time", "resize"),
-    "keys_from": ("preview", "features"),
-    "average": ("inputs", "mixtures"),
-}
+ATTENTIONS = ("soft", "hard")
 
 
 class SkimmingOutput(NamedTuple):
-    """What a skimming saw. E steps, S streams, T moments.
+    """What a skimming saw. S streams, T steps; E inputs of the recurrence, the
+    mean of the preview and the looks.
 
-    A video of which every moment was selected is over: later steps do not
+    A video of which every step was selected is over: later looks do not
     count, and leave its state and its logits as they were.
 
     Arguments
     ---------
     logits : torch.Tensor
-        Of the mean over what was looked at [batch, num_classes].
-    glimpse_logits : torch.Tensor
-        The same after 1, ..., E steps [batch, E, num_classes]: the curve over
-        the number of glimpses from one run.
-    step_logits : torch.Tensor
-        Of the recurrent state after each step [batch, E, num_classes].
+        Of the mean over what was seen [batch, num_classes].
+    look_logits : torch.Tensor
+        The same after 0, 1, ... looks [batch, E, num_classes]: the curve over
+        the number of looks from one run.
+    state_logits : torch.Tensor
+        Of the recurrent state after 0, 1, ... looks [batch, E, num_classes].
     features : torch.Tensor
-        What was looked at, fused, whose mean is classified
-        [batch, E, features].
+        What was seen, fused, whose mean is classified [batch, E, features].
     states : torch.Tensor
-        Recurrent state after each step [batch, E, hidden_size].
+        Recurrent state after 0, 1, ... looks [batch, E, hidden_size].
     attention : torch.Tensor
-        Of each stream's query after each step [batch, E, S, T]; sums to one
-        over the moments, or is 0 where none is left.
+        Of each stream's query to that state [batch, E, S, T]; sums to one
+        over the steps, or is 0 where none is left.
     modality_weights : torch.Tensor
-        Share of each stream's query in the mixture, and in the shared moment
+        Share of each stream's query in the mixture, and in the selection
         [batch, E, S].
-    moments : torch.Tensor
-        Moments selected after each step, by each stream [batch, E, S]; those
-        after the last step are not looked at any more.
+    selected : torch.Tensor
+        Step that is selected for each stream to look at next [batch, E, S];
+        the last ones are not looked at any more.
     looked_at : torch.Tensor
-        Moments at which each step looked [batch, E, S]: its input with hard
-        selection, where most of the attention was with soft selection, -1 for
-        the mean of the preview.
+        Step that each input shows [batch, E, S]: with soft attention where
+        most of it was, -1 for the mean of the preview.
     counted : torch.Tensor
-        Boolean [batch, E], False for the steps after a video was over.
+        Boolean [batch, E], False for the looks after a video was over.
 
     Example
     -------
@@ -73,38 +68,49 @@ class SkimmingOutput(NamedTuple):
     """
 
     logits: torch.Tensor
-    glimpse_logits: torch.Tensor
-    step_logits: torch.Tensor
+    look_logits: torch.Tensor
+    state_logits: torch.Tensor
     features: torch.Tensor
     states: torch.Tensor
     attention: torch.Tensor
     modality_weights: torch.Tensor
-    moments: torch.Tensor
+    selected: torch.Tensor
     looked_at: torch.Tensor
     counted: torch.Tensor
 
     @property
     def last_logits(self):
-        """Of the recurrent state after the last step [batch, num_classes]."""
-        return self.step_logits[:, -1]
+        """Of the recurrent state after the last look [batch, num_classes]."""
+        return self.state_logits[:, -1]
+
+
+def _accept_older_names(init):
+    """Construct a Skimmer as inference folders of version 0.1 do."""
+
+    @functools.wraps(init)
+    def accept(self, *args, glimpses=None, selection=None, **options):
+        if glimpses is not None:  # They counted the mean of the preview.
+            options["looks"] = glimpses - 1
+        if selection is not None:
+            options["attention"] = selection
+        init(self, *args, **options)
+
+    return accept
 
 
 class Skimmer(torch.nn.Module):
-    """Classifies a video by a few moments that it selects.
+    """Classifies a video by a few steps that it selects.
 
-    Each step fuses what was looked at, updates a recurrent state, and asks
-    the bank of previewed features, by one query for each stream, where to
-    look next. With one stream it is the single-modality variant.
+    Each look fuses what is seen, updates a recurrent state, and asks the bank
+    of previewed features, by one query for each stream, where to look next.
+    Before the first look comes the mean of the preview.
 
-    The defaults depart from the published code: no moment is selected twice;
-    the start is the mean, and masks nothing; one moment is selected for all
-    streams, by the attention that also weights the mixture; hard selection
-    looks at real features; interpolation keeps the time; statistics of the
-    normalisation leave out padding; a video shorter than the episode ends it
-    early. The published code is ``moments="first", interpolation="resize",
-    masked_norm=False``, with ``selection="hard_preview"`` for its hard
-    selection, and for one stream ``keys_from="features",
-    average="mixtures"``.
+    It departs from the published code (`PublishedSkimmer`): no step is
+    selected twice; the start is the mean, and masks nothing; one step is
+    selected for all streams, by the attention that also weights the mixture;
+    hard attention looks at real features; interpolation keeps the time;
+    statistics of the normalisation leave out padding; a video shorter than
+    the looks ends them early.
 
     Arguments
     ---------
@@ -113,44 +119,22 @@ class Skimmer(torch.nn.Module):
     streams : list of str
         Names of the streams of features.
     input_size : int
-        Features of a moment in each stream.
+        Features of a step in each stream.
     hidden_size : int
         Features of the recurrent state.
     key_size : int
         Features of queries and keys.
-    glimpses : int
-        Number of steps; an attribute that may be changed at any time.
-    start : str
-        Input of the first step: the "mean" of the preview, the "first"
-        moment, or the moment "given" to forward.
-    reselect : bool
-        Whether a moment may be selected more than once.
-    selection : str
-        Input of the other steps: "soft", the previewed features weighted by
-        the attention; "hard", the real features of the selected moment;
-        "hard_preview", its row of the preview (published). In training the
-        gradient of hard selection is that of the mixture. Each forward may
-        name another one.
-    moments : str
-        At which moment hard selection looks: "shared", one for all streams,
-        where the attention weighted by the modality weights is largest;
-        "own", each stream at that of its own query; "first", all at that of
-        the first stream's query (published). Without reselection a "shared"
-        moment is excluded for all queries, others each for its own.
+    looks : int
+        How often to look after the preview; an attribute that may be changed
+        at any time.
+    attention : str
+        What a look shows: "soft", the previewed features weighted by the
+        attention; "hard", the real features of the selected step. In training
+        the gradient of hard attention is that of soft. Each forward may name
+        another one.
     subsample : int or list of int
-        The preview reads every so many moments; of each stream by itself, if
-        it is a list. With more than there are it reads the first one alone.
-    interpolation : str
-        How the preview knows the moments between: see `interpolate_preview`
-        ("time") and `resize_preview` ("resize", published).
-    keys_from : str
-        Computes keys of the "preview" or of the "features" of all moments
-        (published for one stream), which a subsampled preview does not have.
-    average : str
-        What is classified is the mean of the "inputs" of all steps, or of the
-        "mixtures" that followed them (published for one stream).
-    masked_norm : bool
-        Whether statistics of the normalisation leave out padding.
+        The preview reads every so many steps; of each stream by itself, if it
+        is a list. With more than there are it reads the first one alone.
 
     Example
     -------
@@ -162,6 +146,10 @@ class Skimmer(torch.nn.Module):
     (torch.Size([2, 7]), torch.Size([2, 10, 2, 21]))
     """
 
+    # How the preview knows the steps between those that it read.
+    interpolate = staticmethod(interpolate_preview)
+
+    @_accept_older_names
     def __init__(
         self,
         num_classes,
@@ -170,35 +158,19 @@ class Skimmer(torch.nn.Module):
         input_size=512,
         hidden_size=1024,
         key_size=512,
-        glimpses=10,
-        start="mean",
-        reselect=False,
-        selection="soft",
-        moments="shared",
+        looks=9,
+        attention="soft",
         subsample=1,
-        interpolation="time",
-        keys_from="preview",
-        average="inputs",
-        masked_norm=True,
     ):
         super().__init__()
         self.streams = list(streams)
         self.input_size = input_size
         self.key_size = key_size
-        self.glimpses = glimpses
-        self.start = start
-        self.reselect = reselect
-        self.selection = selection
-        self.moments = moments
+        self.looks = looks
+        self.attention = _check_attention(attention)
         self.subsample = subsample
         if isinstance(subsample, int):
             self.subsample = [subsample] * len(self.streams)
-        self.interpolation = interpolation
-        self.keys_from = keys_from
-        self.average = average
-        self.masked_norm = masked_norm
-        for name in CHOICES:
-            _check_choice(name, getattr(self, name))
         self.keys = torch.nn.ModuleDict(
             {name: Keys(input_size, key_size) for name in self.streams}
         )
@@ -222,74 +194,63 @@ class Skimmer(torch.nn.Module):
         self.step_classifier = torch.nn.Linear(hidden_size, num_classes)
         self.classifier = torch.nn.Linear(input_size, num_classes)
 
-    def forward(
-        self, features, lengths=None, *, start=None, fetch=None, selection=None
-    ):
-        """Skims a batch of videos.
+    def forward(self, features, lengths=None, *, fetch=None, attention=None):
+        """Skim a batch of videos.
 
         Arguments
         ---------
         features : dict of torch.Tensor
             Features of each stream by name, each [batch, T, input_size]. Of a
-            subsampled preview only every subsample-th moment is read, where
-            `fetch` is given (or selection is soft and the start the mean).
+            subsampled preview only every subsample-th step is read, where
+            `fetch` is given or attention is soft.
         lengths : torch.Tensor
             Relative lengths in [0, 1] before padding [batch].
-        start : torch.Tensor
-            Index of the moment to start from [batch], for ``start="given"``.
-            With another start it is only regarded as selected.
         fetch : callable
             ``fetch(stream, indices)`` returns the real features [batch,
-            input_size] of a stream at the moments with these indices [batch]
+            input_size] of a stream at the steps with these indices [batch]
             (default: takes them from `features`). It is called for what is
             looked at and no more; for a video that is over with index 0.
-        selection : str
+        attention : str
             As in the constructor (default: what was given there).
 
         Returns
         -------
         output : SkimmingOutput
         """
-        selection = selection or self.selection
-        _check_choice("selection", selection)
         bank = self._bank(features, lengths, fetch)
-        known = bank.previews if self.keys_from == "preview" else bank.features
-        keys = [
-            self.keys[name](stream, bank.valid if self.masked_norm else None)
-            for name, stream in zip(self.streams, known)
-        ]
+        return self._skim(bank, self._start(bank), attention)
+
+    def _skim(self, bank, start, attention):
+        """Looks at the start, and as often again as is wanted."""
+        attention = _check_attention(attention or self.attention)
+        seen, looked_at, allowed = start
+        keys = self._keys(bank)
         cell_weights = self.cell.weight_ih, self.cell.weight_hh
         state = self._initial_state(bank)
-        looked, looked_at, moments = self._start(bank, known, start)
         counted = bank.valid[:, 0]
-        allowed = bank.valid.unsqueeze(1)
-        if self.moments != "shared":
-            allowed = allowed.expand(-1, len(self.streams), -1)
-        steps = []
-        for index in range(self.glimpses):
-            fused = self.fusion(torch.cat(looked, dim=-1))
+        looks = []
+        for number in range(self.looks + 1):
+            fused = self.fusion(torch.cat(seen, dim=-1))
             state = self._update(fused, state, counted, cell_weights)
-            if not self.reselect and moments is not None:
-                selected = moments[:, : allowed.shape[1]].unsqueeze(-1)
-                allowed = allowed.scatter(-1, selected, False)
-            attention, weights = self._attend(state[0], keys, allowed, counted)
-            joint = _joint(attention, weights)
-            moments = self._select(attention, joint)
-            steps.append(
+            shares, weights = self._attend(state[0], keys, allowed, counted)
+            joint = (weights.unsqueeze(-1) * shares).sum(dim=1)
+            selected = self._select(shares, joint)
+            looks.append(
                 {
                     "features": fused,
                     "states": state[0],
-                    "attention": attention,
+                    "attention": shares,
                     "modality_weights": weights,
-                    "moments": moments,
+                    "selected": selected,
                     "looked_at": looked_at,
                     "counted": counted,
                 }
             )
             counted = counted & allowed.any(dim=-1).all(dim=-1)
-            if index + 1 < self.glimpses:
-                looked, looked_at = self._look(bank, moments, joint, selection)
-        return self._classify(steps, bank)
+            if number < self.looks:
+                allowed = self._exclude(allowed, selected)
+                seen, looked_at = self._look(bank, selected, joint, attention)
+        return self._classify(looks, bank)
 
     def _bank(self, features, lengths, fetch):
         """Checks the features and interpolates their preview."""
@@ -301,16 +262,21 @@ class Skimmer(torch.nn.Module):
                 f"length for each of {', '.join(self.streams)}, got "
                 f"{', '.join(str(list(shape)) for shape in shapes)}"
             )
-        valid = _valid_moments(features[0], lengths)
-        time = features[0].shape[1]
-        fill = {"time": interpolate_preview, "resize": resize_preview}
+        valid = _valid_steps(features[0], lengths)
         previews = [
-            fill[self.interpolation](stream, valid, min(factor, time))
+            self.interpolate(stream, valid, min(factor, stream.shape[1]))
             if factor > 1
             else stream
             for stream, factor in zip(features, self.subsample)
         ]
         return FeatureBank(self.streams, features, previews, valid, fetch)
+
+    def _keys(self, bank):
+        """Keys [batch, T, key_size] of each stream."""
+        return [
+            self.keys[name](preview, bank.valid)
+            for name, preview in zip(self.streams, bank.previews)
+        ]
 
     def _initial_state(self, bank):
         """Hidden and cell state of zeros."""
@@ -319,21 +285,13 @@ class Skimmer(torch.nn.Module):
         )
         return hidden, hidden
 
-    def _start(self, bank, known, start):
-        """First input, the moments it shows, and those already selected."""
-        if start is None and self.start == "given":
-            raise ValueError("start='given' needs the start of each video")
-        if self.start == "first":
-            start = torch.zeros_like(bank.valid[:, 0], dtype=torch.long)
-        moments = start
-        if start is not None:
-            moments = start.unsqueeze(1).expand(-1, len(self.streams))
-        if self.start != "mean":
-            return bank.real(moments), moments, moments
-        nowhere = torch.full_like(bank.valid[:, :1], -1, dtype=torch.long)
+    def _start(self, bank):
+        """First input of each stream, the step [batch, S] that it shows, and
+        the steps that may be selected [batch, 1, T]."""
         share = bank.valid / bank.valid.sum(dim=1, keepdim=True)
-        mean = bank._replace(previews=known).mixture(share)
-        return mean, nowhere.expand(-1, len(self.streams)), moments
+        nowhere = torch.full_like(bank.valid[:, :1], -1, dtype=torch.long)
+        looked_at = nowhere.expand(-1, len(self.streams))
+        return bank.mixture(share), looked_at, bank.valid.unsqueeze(1)
 
     def _update(self, fused, state, counted, cell_weights):
         """Recurrent update of the videos that are not over."""
@@ -349,9 +307,7 @@ class Skimmer(torch.nn.Module):
         """Attention [batch, S, T] and modality weights [batch, S]."""
         scores = []
         for name, key in zip(self.streams, keys):
-            query = self.queries[name](
-                hidden, counted if self.masked_norm else None
-            )
+            query = self.queries[name](hidden, counted)
             scores.append(_products(query * self.key_size**-0.5, key))
         scores = torch.stack(scores, dim=1).float()
         lowest = torch.finfo(scores.dtype).min
@@ -362,62 +318,56 @@ class Skimmer(torch.nn.Module):
         return attention, self.modality_attention(hidden).float().softmax(-1)
 
     def _select(self, attention, joint):
-        """Moment for each stream [batch, S]."""
-        if self.moments == "shared":
-            moment = joint.argmax(dim=-1, keepdim=True)
-            return moment.expand(-1, len(self.streams))
-        return attention.argmax(dim=-1)
+        """Step for each stream [batch, S]."""
+        step = joint.argmax(dim=-1, keepdim=True)
+        return step.expand(-1, len(self.streams))
 
-    def _look(self, bank, moments, joint, selection):
-        """Next input [batch, input_size] of each stream, and its moments."""
-        if self.moments == "first":
-            moments = moments[:, :1].expand_as(moments)
-        if selection == "soft":
-            return bank.mixture(joint), moments
-        look = bank.real if selection == "hard" else bank.previewed
-        looked = look(moments)
+    def _exclude(self, allowed, selected):
+        """The steps that may still be selected, as `allowed`."""
+        selected = selected[:, : allowed.shape[1]].unsqueeze(-1)
+        return allowed.scatter(-1, selected, False)
+
+    def _look(self, bank, selected, joint, attention):
+        """Next input [batch, input_size] of each stream, and its steps."""
+        if attention == "soft":
+            return bank.mixture(joint), selected
+        seen = bank.real(selected)
         if self.training:
             # Else queries, keys and modality attention learn nothing.
-            looked = [
-                seen + mixture - mixture.detach()
-                for seen, mixture in zip(looked, bank.mixture(joint))
+            seen = [
+                real + mixture - mixture.detach()
+                for real, mixture in zip(seen, bank.mixture(joint))
             ]
-        return looked, moments
+        return seen, selected
 
-    def _classify(self, steps, bank):
-        """Stacks the steps, and classifies their running mean."""
+    def _classify(self, looks, bank):
+        """Stacks the looks, and classifies their running mean."""
         seen = {
-            name: torch.stack([step[name] for step in steps], dim=1)
-            for name in steps[0]
+            name: torch.stack([look[name] for look in looks], dim=1)
+            for name in looks[0]
         }
-        if self.average == "mixtures":
-            joint = _joint(seen["attention"], seen["modality_weights"])
-            mixtures = torch.cat(bank.mixture(joint), dim=-1)
-            seen["features"] = self.fusion(mixtures)
-            left = seen["attention"].any(dim=-1).all(dim=-1)
-            seen["counted"] = seen["counted"] & left
         share = seen["counted"].unsqueeze(-1).to(seen["features"].dtype)
         total = (seen["features"] * share).cumsum(dim=1)
         mean = total / share.cumsum(dim=1).clamp(min=1)
-        glimpse_logits = self.classifier(mean)
+        look_logits = self.classifier(mean)
         return SkimmingOutput(
-            logits=glimpse_logits[:, -1],
-            glimpse_logits=glimpse_logits,
-            step_logits=self.step_classifier(seen["states"]),
+            logits=look_logits[:, -1],
+            look_logits=look_logits,
+            state_logits=self.step_classifier(seen["states"]),
             **seen,
         )
 
-    def macs(self, time, glimpses=None):
-        """Multiply-accumulate operations of skimming one video.
+    def macs(self, n_steps, looks=None):
+        """Count the multiply-accumulate operations of skimming one video.
 
         Those of computing the features are not among them.
 
         Arguments
         ---------
-        time : int
-            Number of moments T.
-        glimpses : int
-            Number of steps (default: that of the skimmer).
+        n_steps : int
+            Number of steps T.
+        looks : int
+            Number of looks (default: that of the skimmer).
 
         Returns
         -------
@@ -428,11 +378,12 @@ class Skimmer(torch.nn.Module):
         >>> Skimmer(200).macs(300) / 1e9
         0.27...
         """
+        looks = self.looks if looks is None else looks
         streams, size = len(self.streams), self.input_size
         hidden = self.cell.hidden_size
         recurrent = 4 * hidden * (size + hidden)
         queries = streams * hidden * (hidden + self.key_size)
-        attention = streams * time * (self.key_size + size)
+        attention = streams * n_steps * (self.key_size + size)
         heads = sum(
             layer.weight.numel()
             for layer in (self.step_classifier, self.classifier)
@@ -440,21 +391,22 @@ class Skimmer(torch.nn.Module):
         fusion = 0
         if streams > 1:
             fusion = streams * size * (streams + 1) * size + streams * hidden
-        step = recurrent + queries + attention + heads + fusion
-        keys = streams * time * size * self.key_size
-        return keys + (self.glimpses if glimpses is None else glimpses) * step
+        look = recurrent + queries + attention + heads + fusion
+        keys = streams * n_steps * size * self.key_size
+        return keys + (looks + 1) * look
 
 
-def _check_choice(name, value):
-    """Raises where an option has a value that it cannot have."""
-    if value not in CHOICES[name]:
+def _check_attention(attention):
+    """The attention, or an error where there is none such."""
+    if attention not in ATTENTIONS:
         raise ValueError(
-            f"{name} is one of {', '.join(CHOICES[name])}, not {value!r}"
+            f"attention is {' or '.join(ATTENTIONS)}, not {attention!r}"
         )
+    return attention
 
 
-def _valid_moments(features, lengths):
-    """Boolean [batch, T]; every video has at least one moment."""
+def _valid_steps(features, lengths):
+    """Boolean [batch, T]; every video has at least one step."""
     batch, time = features.shape[:2]
     index = torch.arange(time, device=features.device).expand(batch, -1)
     if lengths is None:
@@ -470,8 +422,3 @@ def _products(query, keys):
         # of the other order is a third.
         return (keys @ query.transpose(1, 2)).squeeze(2)
     return (query @ keys.transpose(1, 2)).squeeze(1)
-
-
-def _joint(attention, modality_weights):
-    """Attention of all queries together, from [..., S, T] to [..., T]."""
-    return (modality_weights.unsqueeze(-1) * attention).sum(dim=-2)

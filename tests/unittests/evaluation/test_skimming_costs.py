@@ -12,6 +12,7 @@ import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
 from speechbrain_pib.evaluation.skimming_costs import SkimmingCosts
+from speechbrain_pib.evaluation.viewings import Viewing
 from speechbrain_pib.lobes.models.imgaud2vid import ImgAud2Vid
 from speechbrain_pib.lobes.models.skimming import Skimmer
 
@@ -47,41 +48,41 @@ def test_recipes_know_the_cost_of_features(name, width):
 
 
 def test_skimming_pays_for_preview_looks_and_itself():
-    skimmer = Skimmer(
-        7, glimpses=4, selection="hard", subsample=[8, 1], **SIZES
-    )
-    cost = SkimmingCosts(skimmer, GMACS).of_moments("learned", [20], 3)
+    skimmer = Skimmer(7, subsample=[8, 1], **SIZES)
+    cost = SkimmingCosts(skimmer, GMACS).of(Viewing("learned", 3), [20])
     # Frames 0, 8, 16 and three looks; every second of sound.
-    expected = 6 * 10.0 + 20 * 1.0 + skimmer.macs(20, 4) / 1e9
+    expected = 6 * 10.0 + 20 * 1.0 + skimmer.macs(20, 3) / 1e9
     assert cost == pytest.approx(expected)
 
 
 def test_mixtures_of_the_preview_look_at_nothing():
-    skimmer = Skimmer(7, glimpses=4, selection="hard", subsample=8, **SIZES)
-    costs = SkimmingCosts(skimmer, GMACS)
-    difference = costs.of_moments("learned", [20], 3) - costs.of_moments(
-        "soft", [20], 3
-    )
-    assert difference == pytest.approx(3 * 11.0)
+    costs = SkimmingCosts(Skimmer(7, subsample=8, **SIZES), GMACS)
+    hard = costs.of(Viewing("learned", 3, "hard"), [20])
+    soft = costs.of(Viewing("learned", 3, "soft"), [20])
+    assert hard - soft == pytest.approx(3 * 11.0)
 
 
-def test_controls_pay_for_their_moments_only():
+def test_controls_pay_for_their_looks_only():
     skimmer = Skimmer(7, subsample=[8, 1], **SIZES)
     costs = SkimmingCosts(skimmer, GMACS)
     small = (3 * 32 * 32 + 3 * 32 * 16 + 16 * 7) / 1e9
-    assert costs.of_moments("uniform", [20, 30], 3) == pytest.approx(33 + small)
-    dense = costs.of_moments("dense", [20, 30], 3)
+    uniform = costs.of(Viewing("uniform", 3), [20, 30])
+    assert uniform == pytest.approx(33 + small)
+    dense = costs.of(Viewing("dense"), [20, 30])
     assert dense == pytest.approx(25 * 11.0, rel=1e-4)
 
 
-def test_a_short_video_has_no_more_moments_than_it_has():
+def test_a_short_video_has_no_more_steps_than_it_has():
     costs = SkimmingCosts(Skimmer(7, **SIZES), GMACS)
-    for sampling in ("uniform", "random"):
-        cost = costs.of_moments(sampling, [2], 9)
-        assert cost == pytest.approx(costs.of_moments("dense", [2], 9))
+    for selection in ("uniform", "random"):
+        cost = costs.of(Viewing(selection, 9), [2])
+        assert cost == pytest.approx(costs.of(Viewing("dense"), [2]))
 
 
 def test_one_stream_pays_for_itself():
-    skimmer = Skimmer(7, selection="hard", glimpses=4, **SIZES)
-    costs = SkimmingCosts(skimmer, GMACS).of_outputs([20], 3)
-    assert costs["image_only"] - costs["audio_only"] == pytest.approx(180.0)
+    costs = SkimmingCosts(Skimmer(7, **SIZES), GMACS)
+    image, audio = (
+        costs.of(Viewing("learned", 3, stream=name), [20])
+        for name in ("image", "audio")
+    )
+    assert image - audio == pytest.approx(180.0)

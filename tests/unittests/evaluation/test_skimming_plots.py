@@ -61,9 +61,9 @@ def test_what_is_no_video_is_an_error(tmp_path):
     assert not (tmp_path / "c.png").exists()
 
 
-def test_curves_of_all_samplings_are_drawn(tmp_path):
+def test_curves_of_all_selections_are_drawn(tmp_path):
     curve = [
-        {"sampling": name, "moments": n, "gmacs": 2.0 * n, "top1": 0.1 * n}
+        {"selection": name, "looks": n, "gmacs": 2.0 * n, "top1": 0.1 * n}
         for name in ("learned", "uniform", "random")
         for n in range(1, 4)
     ]

@@ -38,7 +38,7 @@ model: !new:speechbrain_pib.lobes.models.skimming.Skimmer
     input_size: 32
     hidden_size: 24
     key_size: 12
-    glimpses: 4
+    looks: 3
     subsample: [8, 1]
 """
 
@@ -121,7 +121,7 @@ def test_it_says_what_all_features_would_say(exported, classifier):
         for name in ("image", "audio")
     }
     with torch.no_grad():
-        output = exported.model(features, selection="hard")
+        output = exported.model(features, attention="hard")
     seen = classifier.classify_video(exported.video)
     torch.testing.assert_close(
         seen.probabilities,

@@ -9,12 +9,12 @@ from speechbrain_pib.nnet.skimming_losses import SkimmingLoss
 
 @pytest.fixture
 def output():
-    """Two videos, the second over after two of three steps."""
+    """Two videos, the second over after two of three states."""
     torch.manual_seed(0)
     empty = SkimmingOutput(*[None] * 10)
     return empty._replace(
         logits=torch.randn(2, 5),
-        step_logits=torch.randn(2, 3, 5),
+        state_logits=torch.randn(2, 3, 5),
         counted=torch.tensor([[True, True, True], [True, True, False]]),
     )
 
@@ -27,16 +27,16 @@ def cross_entropy(logits, label):
 def test_terms_are_what_they_say(output):
     labels = [3, 0]
     losses = SkimmingLoss(False, 0.5, 0.25, 2.0)(output, torch.eye(5)[labels])
-    steps = [
-        cross_entropy(output.step_logits[video, step], labels[video])
-        for video, step in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1))
+    states = [
+        cross_entropy(output.state_logits[video, look], labels[video])
+        for video, look in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1))
     ]
     last = [cross_entropy(output.last_logits[i], labels[i]) for i in (0, 1)]
     average = [cross_entropy(output.logits[i], labels[i]) for i in (0, 1)]
     expected = {
         "average": sum(average) / 2,
         "last": sum(last) / 2,
-        "steps": sum(steps) / 5,
+        "states": sum(states) / 5,
     }
     for name, value in expected.items():
         assert losses[name] == pytest.approx(float(value), abs=1e-6)
@@ -44,7 +44,7 @@ def test_terms_are_what_they_say(output):
         float(
             0.5 * expected["average"]
             + 0.25 * expected["last"]
-            + 2 * expected["steps"]
+            + 2 * expected["states"]
         ),
         abs=1e-6,
     )

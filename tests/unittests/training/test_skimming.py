@@ -12,8 +12,9 @@ from speechbrain.utils.checkpoints import Checkpointer
 
 from speechbrain_pib.evaluation.skimming_reports import skimming_table
 from speechbrain_pib.lobes.models.skimming import Skimmer
+from speechbrain_pib.lobes.models.skimming_published import PublishedSkimmer
 from speechbrain_pib.nnet.skimming_losses import SkimmingLoss
-from speechbrain_pib.training.skimming import SkimmingBrain, inside_segments
+from speechbrain_pib.training.skimming import SkimmingBrain
 
 CLASSES = 5
 
@@ -23,15 +24,15 @@ def make_brain(**hparams):
     torch.manual_seed(0)
     sizes = {"input_size": 16, "hidden_size": 24, "key_size": 12}
     model = Skimmer(
-        CLASSES, glimpses=4, selection="hard", subsample=[8, 1], **sizes
+        CLASSES, looks=3, attention="hard", subsample=[8, 1], **sizes
     )
     hparams = {
         "model": model,
         "ema_decay": None,
         "loss": SkimmingLoss(),
         "lr_factors": {"fusion": 0.0, "classifier": 0.1},
-        "selection": "soft",
-        "sampling": "learned",
+        "attention": "soft",
+        "selection": "learned",
         "skimmer_weights": None,
         "stream_gmacs": {"image": 2.0, "audio": 1.0},
         "pictures": 1,
@@ -46,8 +47,8 @@ def make_batch():
     """Two videos of 20 and 12 s, one of them of two classes."""
     torch.manual_seed(1)
     items = []
-    for video, steps in (("a", 20), ("b", 12)):
-        item = {n: torch.randn(steps, 16) for n in ("image", "audio")}
+    for video, n_steps in (("a", 20), ("b", 12)):
+        item = {n: torch.randn(n_steps, 16) for n in ("image", "audio")}
         item["id"], item["path"] = video, f"{video}.mp4"
         item["target"] = torch.eye(CLASSES)[len(items)]
         item["segment_times"] = torch.tensor([[2.5, 4.5], [9.0, 11.0]])
@@ -86,7 +87,7 @@ def test_a_test_scores_the_model_and_its_controls():
         assert scores.sum(axis=1) == pytest.approx(1.0)
 
 
-def test_looking_at_other_moments_changes_the_answer():
+def test_looking_at_other_steps_changes_the_answer():
     brain = make_brain()
     evaluate(brain)
     scores = brain.scores.scores
@@ -99,32 +100,32 @@ def test_the_curve_ends_with_the_result():
     brain = make_brain()
     evaluate(brain)
     description = brain.describe_test()
-    assert description["moments"] == 3
+    assert description["looks"] == 3
     learned = [
         point
         for point in description["curve"]
-        if point["sampling"] == "learned"
+        if point["selection"] == "learned"
     ]
-    assert [point["moments"] for point in learned] == [0, 1, 2, 3]
+    assert [point["looks"] for point in learned] == [0, 1, 2, 3]
     costs = [point["gmacs"] for point in learned]
     assert costs == sorted(costs)
     last = learned[-1]
     average = brain.scores.summarize("average", brain.summarize)
     assert last["mAP"] == pytest.approx(average["mAP"])
     assert last["gmacs"] == pytest.approx(description["gmacs"]["average"])
-    uniform = [p for p in description["curve"] if p["sampling"] == "uniform"]
-    assert [point["moments"] for point in uniform] == [1, 2, 3]
+    uniform = [p for p in description["curve"] if p["selection"] == "uniform"]
+    assert [point["looks"] for point in uniform] == [1, 2, 3]
     assert uniform[2]["gmacs"] == pytest.approx(9.0, abs=0.01)
 
 
-def test_it_tells_where_moments_were():
+def test_it_tells_where_it_looked():
     brain = make_brain()
     evaluate(brain)
     inside = brain.describe_test()["inside_segments"]
     # Uniform: 3, 10, 16 of 20 s and all of the second video.
     assert inside["uniform"] == [1.0, 1.0, 0.5]
     picture = brain.pictures["a"]
-    assert len(picture["moments"]) == 3
+    assert len(picture["looks"]) == 3
     assert picture["segments"] == [[2.5, 4.5], [9.0, 11.0]]
 
 
@@ -136,9 +137,10 @@ def test_every_output_has_a_row_in_the_table():
         for name in brain.scores.scores
     }
     results = {"scores": scores, **brain.describe_test()}
-    table = skimming_table(results)
+    descriptions = {name: str(v) for name, v in brain._viewings().items()}
+    table = skimming_table(results, descriptions)
     assert len(table.splitlines()) == 2 + len(scores)
-    assert "3 moments, audio only" in table and "GMACs" in table
+    assert "3 looks, audio only" in table and "GMACs" in table
 
 
 def test_several_classes_share_a_video():
@@ -149,9 +151,9 @@ def test_several_classes_share_a_video():
     torch.testing.assert_close(loss, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("sampling", ["uniform", "random", "dense"])
-def test_a_control_can_be_trained(sampling):
-    brain = make_brain(sampling=sampling)
+@pytest.mark.parametrize("selection", ["uniform", "random", "dense"])
+def test_a_control_can_be_trained(selection):
+    brain = make_brain(selection=selection)
     brain.on_stage_start(sb.Stage.VALID, 1)
     batch = make_batch()
     predictions = brain.compute_forward(batch, sb.Stage.TRAIN)
@@ -162,6 +164,11 @@ def test_a_control_can_be_trained(sampling):
     evaluate(brain)
     assert set(brain.scores.scores) == {"average"}
     assert "curve" not in brain.describe_test()
+
+
+def test_a_selection_that_is_none_is_named():
+    with pytest.raises(ValueError, match="learned, uniform.*not 'hard'"):
+        make_brain(selection="hard")
 
 
 def test_each_part_learns_at_its_rate():
@@ -178,18 +185,27 @@ def test_each_part_learns_at_its_rate():
         make_brain(lr_factors={"fusions": 1}).make_parameter_groups()
 
 
-def test_published_weights_are_tested_without_a_checkpoint(tmp_path):
-    checkpointer = Checkpointer(tmp_path)
+def test_published_weights_are_tested_as_published_without_a_checkpoint(
+    tmp_path,
+):
     brain = make_brain()
-    brain.checkpointer = checkpointer
+    brain.checkpointer = Checkpointer(tmp_path)
     with pytest.raises(FileNotFoundError, match="no checkpoint to evaluate"):
         brain.on_evaluate_start(max_key="top1")
     brain = make_brain(skimmer_weights="skimming_activitynet.pth")
-    brain.checkpointer = checkpointer
+    brain.checkpointer = Checkpointer(tmp_path)
     brain.on_evaluate_start(max_key="top1")
-
-
-def test_a_moment_is_inside_from_start_to_stop():
-    segments = torch.tensor([[[1.0, 2.5], [0.0, 0.0]]])
-    inside = inside_segments(torch.tensor([[0, 1, 2, 3]]), segments)
-    assert inside.tolist() == [[0.0, 1.0, 1.0, 0.0]]
+    evaluate(brain)
+    batch = make_batch()
+    published = PublishedSkimmer.like(brain.hparams.model).eval()
+    features = {name: batch[name].data for name in ("image", "audio")}
+    with torch.no_grad():
+        expected = published(features, batch.image.lengths).logits.softmax(-1)
+    scores = torch.from_numpy(brain.scores.scores["published"])
+    torch.testing.assert_close(scores, expected)
+    assert not torch.allclose(
+        scores, torch.from_numpy(brain.scores.scores["soft"])
+    )
+    # Every frame of the published preview, every eighth one of ours.
+    gmacs = brain.describe_test()["gmacs"]
+    assert gmacs["published"] - gmacs["soft"] == pytest.approx(13.5 * 2.0)
