@@ -21,8 +21,8 @@ from speechbrain_pib.dataio.manifest import (
 )
 from speechbrain_pib.dataio.preparation import is_prepared, mark_prepared
 from speechbrain_pib.dataio.video.feature_datasets import format_segments
-from speechbrain_pib.dataio.video.features import published_rows
 from speechbrain_pib.dataio.video.files import find_videos
+from speechbrain_pib.dataio.video.published import published_rows
 from speechbrain_pib.utils.files import (
     atomic_writer,
     hash_ids,

@@ -39,7 +39,7 @@ class DistillationLoss(torch.nn.Module):
         self.temperature = temperature
 
     def forward(self, features, logits, teacher_features, teacher_logits):
-        """Computes the loss and its terms.
+        """Compute the loss and its terms.
 
         Arguments
         ---------

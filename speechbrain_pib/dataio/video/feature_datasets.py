@@ -17,7 +17,7 @@ from speechbrain_pib.dataio.video.features import read_video_features
 
 
 def feature_dataset(manifest, label_encoder, streams):
-    """Videos with labels, as features.
+    """Make a data set of videos with labels, as features.
 
     An item has "id", the features [T, size] of each stream under its name, a
     multi-hot "target" [classes], "segments" (start and stop in seconds of what
@@ -27,7 +27,7 @@ def feature_dataset(manifest, label_encoder, streams):
     Arguments
     ---------
     manifest : str
-        CSV with columns ID, features (a locator, see dataio.video_features)
+        CSV with columns ID, features (a locator, see dataio.video.features)
         and label (one or several, joined by "|"); and perhaps segments, as
         `format_segments` writes them, and path.
     label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
@@ -75,7 +75,7 @@ def _read_streams(folder, streams, locator):
 
 
 def format_segments(segments):
-    """Writes segments for a manifest.
+    """Write segments for a manifest.
 
     Arguments
     ---------
@@ -95,7 +95,7 @@ def format_segments(segments):
 
 
 def parse_segments(text):
-    """Reads what `format_segments` wrote.
+    """Read what `format_segments` wrote.
 
     Arguments
     ---------
@@ -151,7 +151,7 @@ class RandomLengthBatch:
         self.longest = longest
 
     def __call__(self, items):
-        """Makes a batch of a list of items."""
+        """Make a batch of a list of items."""
         length = int(torch.randint(self.shortest, self.longest + 1, ()))
         return PaddedBatch([self._crop(item, length) for item in items])
 
@@ -168,7 +168,7 @@ class RandomLengthBatch:
 
 
 def feature_datasets(folder, splits, hparams, label_encoder):
-    """The data sets of a recipe, from the manifests that it prepared.
+    """Make the data sets of a recipe from the manifests that it prepared.
 
     Arguments
     ---------

@@ -11,7 +11,6 @@ Authors
 import contextlib
 import json
 import os
-import pickle
 import re
 import shutil
 
@@ -19,15 +18,13 @@ import h5py
 import numpy as np
 import torch
 
-from speechbrain_pib.utils.pickles import RefusedPickleError, check_places
-
 HDF5_LOCATOR = re.compile(r"(.+\.(?:hdf5|h5))::(.+)")
 # In published paths; the files beside it have the names of their stream.
 PUBLISHED = "imageAudio_features"
 
 
 def read_video_features(locator, folder="", names=("image", "audio")):
-    """Reads the features of one video.
+    """Read the features of one video.
 
     Arguments
     ---------
@@ -69,7 +66,7 @@ def read_video_features(locator, folder="", names=("image", "audio")):
             }
     else:
         paths = {n: locator.replace(PUBLISHED, f"{n}_features") for n in names}
-        arrays = {name: _read_npy(path) for name, path in paths.items()}
+        arrays = {name: read_npy(path) for name, path in paths.items()}
     if len({len(array) for array in arrays.values()}) > 1:
         lengths = {name: len(array) for name, array in arrays.items()}
         raise ValueError(f"{locator}: streams differ in length: {lengths}")
@@ -79,8 +76,33 @@ def read_video_features(locator, folder="", names=("image", "audio")):
     }
 
 
-def _read_npy(path, mmap_mode=None):
-    """A table of numbers in a .npy file."""
+def read_npy(path, mmap_mode=None):
+    """Read the features of one stream of one video.
+
+    Arguments
+    ---------
+    path : str
+        A .npy file.
+    mmap_mode : str
+        As for `numpy.load`.
+
+    Returns
+    -------
+    features : numpy.ndarray
+        [T, size]
+
+    Raises
+    ------
+    ValueError
+        If it holds anything else.
+
+    Example
+    -------
+    >>> path = str(getfixture("tmpdir") / "video.npy")
+    >>> np.save(path, np.zeros((13, 512)))
+    >>> read_npy(path).shape
+    (13, 512)
+    """
     try:
         array = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
     except ValueError as error:
@@ -106,118 +128,6 @@ def _open_hdf5(path):
         raise FileNotFoundError(f"there is no file {path}") from error
     except OSError as error:
         raise ValueError(f"{path} is damaged or no HDF5 file") from error
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    """Makes lists, numbers and text, and nothing that has a name."""
-
-    def find_class(self, module, name):
-        """Refuses it."""
-        raise RefusedPickleError(f"{module}.{name}")
-
-
-def read_published_list(path):
-    """Reads a list of videos of the published code, without running it.
-
-    Arguments
-    ---------
-    path : str
-        A pickled pair: list of paths, list of class indices.
-
-    Returns
-    -------
-    paths : list of str
-        Each with "imageAudio_features" in it.
-    labels : list of int
-
-    Raises
-    ------
-    RefusedPickleError
-        If it names anything that could be called.
-    ValueError
-        If it is something else.
-
-    Example
-    -------
-    >>> path = str(getfixture("tmpdir") / "train.pkl")
-    >>> with open(path, "wb") as file:
-    ...     pickle.dump((["imageAudio_features/a.npy"], [3]), file)
-    >>> read_published_list(path)
-    (['imageAudio_features/a.npy'], [3])
-    """
-    try:
-        with open(path, "rb") as file:
-            check_places(file)
-            paths, labels = _PlainUnpickler(file).load()
-        if len(paths) != len(labels):
-            raise ValueError("its lists differ in length")
-        if not all(type(p) is str and PUBLISHED in p for p in paths):
-            raise ValueError(f"not all paths are text with {PUBLISHED} in it")
-        if not all(type(label) is int for label in labels):
-            raise ValueError("not all labels are whole numbers")
-    except OSError:
-        raise
-    except RefusedPickleError as error:
-        raise RefusedPickleError(
-            f"{path}: refused, it names {error}, which lists of paths and "
-            "numbers do not need and which may be an attack; nothing was run"
-        ) from None
-    except Exception as error:  # A wrong pickle can raise anything.
-        raise ValueError(
-            f"{path} is not a pickled (paths, labels): {error}"
-        ) from error
-    return list(paths), list(labels)
-
-
-def published_rows(list_file, classes, root=None):
-    """Rows of a manifest of features in the published layout.
-
-    Arguments
-    ---------
-    list_file : str
-        As for `read_published_list`.
-    classes : list of str
-        Name of each class index.
-    root : str
-        Folder in which "imageAudio_features", "image_features" and
-        "audio_features" are (default: the one in the list).
-
-    Returns
-    -------
-    rows : list of dict
-        With ID, features (the locator), n_steps and label.
-    missing : list of dict
-        Videos without features: ID, label and reason.
-
-    Raises
-    ------
-    ValueError
-        If a file is not what it should be, or a label is no class index.
-
-    Example
-    -------
-    >>> rows, missing = published_rows(
-    ...     "train.pkl", ["run", "jump"]
-    ... )  # doctest: +SKIP
-    """
-    rows, missing = [], []
-    for path, label in zip(*read_published_list(list_file)):
-        if not 0 <= label < len(classes):
-            raise ValueError(
-                f"{list_file}: {path} has label {label}, there are "
-                f"{len(classes)} classes"
-            )
-        tail = path[path.index(PUBLISHED) + len(PUBLISHED) :].lstrip("/")
-        if root is not None:
-            path = os.path.join(root, PUBLISHED, tail)
-        image = path.replace(PUBLISHED, "image_features")
-        row = {"ID": os.path.splitext(tail)[0], "label": classes[label]}
-        try:
-            steps = len(_read_npy(image, mmap_mode="r"))
-            rows.append({**row, "features": path, "n_steps": steps})
-        except FileNotFoundError:
-            missing.append({**row, "reason": f"there is no file {image}"})
-    return rows, missing
 
 
 class FeatureStore:
@@ -293,7 +203,7 @@ class FeatureStore:
             }
 
     def add(self, key, arrays, attributes):
-        """Writes a video.
+        """Write a video.
 
         Arguments
         ---------
@@ -312,7 +222,7 @@ class FeatureStore:
         self.videos[key] = dict(attributes)
 
     def merge(self):
-        """Puts all that was added into the one file."""
+        """Put all that was added into the one file."""
         parts = self._part_paths()
         if parts:
             with self._replacing(self.path) as file:

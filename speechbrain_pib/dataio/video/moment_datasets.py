@@ -1,5 +1,6 @@
-"""Data sets of single moments of video files: a frame, a second of sound, and
-where a teacher needs it the clip.
+"""Data sets of single moments of video files, at any time in a segment: a
+frame, the second of sound that begins there, and where a teacher needs it the
+clip.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -36,7 +37,7 @@ def moment_dataset(
     training=False,
     clips=False,
 ):
-    """A moment of each annotated segment.
+    """Make a data set of a moment of each annotated segment.
 
     An item has "id", "image" [3, image_size, image_size] uint8, the frame at
     the moment, "wav" [sample_rate], the second of sound that begins there,
@@ -112,7 +113,7 @@ def _read_moment(image_size, sample_rate, training, clips, path, start, stop):
 
 
 def moment_datasets(folder, splits, hparams, label_encoder):
-    """The data sets of a recipe, from the manifests that it prepared.
+    """Make the data sets of a recipe from the manifests that it prepared.
 
     Arguments
     ---------

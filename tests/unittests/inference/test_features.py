@@ -1,4 +1,4 @@
-"""Tests of the extraction of features from videos, and of reading them.
+"""Tests of the extraction of features from videos.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -6,18 +6,14 @@ Authors
 
 import csv
 import os
-import pickle
 from fractions import Fraction
 
-import h5py
 import numpy as np
 import pytest
 import torch
 
 from speechbrain_pib.dataio.video.features import (
     FeatureStore,
-    published_rows,
-    read_published_list,
     read_video_features,
 )
 from speechbrain_pib.dataio.video.files import probe_video
@@ -32,7 +28,6 @@ from speechbrain_pib.inference.features import (
 )
 from speechbrain_pib.lobes.models.imgaud2vid import ImgAud2Vid
 from speechbrain_pib.utils.files import locked_folder
-from speechbrain_pib.utils.pickles import RefusedPickleError
 
 av = pytest.importorskip("av", reason="reading videos needs PyAV")
 
@@ -193,23 +188,6 @@ def test_killed_extraction_is_continued(tmp_path, videos, monkeypatch):
         assert row["has_audio"] == other["has_audio"]
 
 
-def test_merge_that_was_killed_is_repeated(tmp_path, monkeypatch):
-    path, settings = str(tmp_path / "features.hdf5"), {"model": 1}
-    store = FeatureStore(path, settings)
-    store.add("a/b", {"image": np.ones((2, 3))}, {"n_steps": 2})
-    with monkeypatch.context() as patch:
-        patch.setattr("shutil.rmtree", lambda *_, **__: None)
-        store.merge()
-    assert os.listdir(f"{path}.parts/a") == ["b.hdf5"]
-    store = FeatureStore(path, settings)
-    store.add("c", {"image": np.zeros((1, 3))}, {"n_steps": 1})
-    store.merge()
-    store = FeatureStore(path, settings)
-    assert store.videos == {"a/b": {"n_steps": 2}, "c": {"n_steps": 1}}
-    features = read_video_features(f"{path}::a/b", names=["image"])
-    assert torch.equal(features["image"], torch.ones(2, 3))
-
-
 def test_other_weights_do_not_mix(tmp_path, videos):
     output = str(tmp_path / "features.hdf5")
     extract_features(str(videos), output, Encoder(MeanNet()))
@@ -289,133 +267,8 @@ def test_annotations_are_checked(tmp_path):
         read_annotations(path)
 
 
-@pytest.fixture
-def published(tmp_path):
-    """Two videos of two and three steps in the published layout."""
-    rng = np.random.default_rng(0)
-    paths = []
-    for number, steps in enumerate([2, 3]):
-        for stream in ("image", "audio"):
-            folder = tmp_path / f"{stream}_features/val"
-            folder.mkdir(parents=True, exist_ok=True)
-            array = rng.standard_normal((steps, 4)).astype(np.float32)
-            np.save(folder / f"v{number}.npy", array)
-        paths.append(f"/elsewhere/imageAudio_features/val/v{number}.npy")
-    with open(tmp_path / "val.pkl", "wb") as file:
-        pickle.dump((paths, [1, 0]), file)
-    return tmp_path
-
-
-def test_published_layout_is_read(published):
-    rows, missing = published_rows(
-        str(published / "val.pkl"), ["Archery", "Bowling"], str(published)
-    )
-    assert [row["label"] for row in rows] == ["Bowling", "Archery"]
-    row = rows[1]
-    assert row["ID"] == "val/v1" and row["n_steps"] == 3 and not missing
-    features = read_video_features(row["features"])
-    for stream in ("image", "audio"):
-        array = np.load(published / f"{stream}_features/val/v1.npy")
-        assert np.array_equal(features[stream].numpy(), array)
-
-
-def test_streams_that_differ_in_length_are_an_error(published):
-    np.save(published / "audio_features/val/v0.npy", np.zeros((5, 4)))
-    path = str(published / "imageAudio_features/val/v0.npy")
-    with pytest.raises(ValueError, match="v0.npy: streams differ in length"):
-        read_video_features(path)
-
-
-def test_pickles_in_arrays_and_lists_are_not_run(published):
-    trap = Trap(str(published / "trapped"))
-    path = str(published / "image_features/val/v0.npy")
-    np.save(path, np.array([[trap]], dtype=object), allow_pickle=True)
-    with pytest.raises(ValueError, match="v0.npy is not an array of numbers"):
-        read_video_features(path.replace("image_f", "imageAudio_f"))
-    with open(published / "val.pkl", "wb") as file:
-        pickle.dump(([trap], [0]), file)
-    with pytest.raises(RefusedPickleError, match="val.pkl: refused"):
-        read_published_list(str(published / "val.pkl"))
-    assert not os.path.exists(published / "trapped")
-
-
-class Trap:
-    """Makes a folder where it is unpickled."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (self.path,)
-
-
-@pytest.mark.parametrize(
-    "content, problem",
-    [
-        (([1, 2], [0, 1]), "not all paths"),
-        ((["imageAudio_features/a.npy"], ["x"]), "not all labels"),
-        ((["imageAudio_features/a.npy"], []), "differ in length"),
-        (["imageAudio_features/a.npy"], "not enough values"),
-    ],
-)
-def test_lists_of_something_else_are_named(tmp_path, content, problem):
-    path = str(tmp_path / "list.pkl")
-    with open(path, "wb") as file:
-        pickle.dump(content, file)
-    with pytest.raises(ValueError, match=f"list.pkl is not a .*{problem}"):
-        read_published_list(path)
-
-
-def test_published_videos_without_features_are_listed(published):
-    (published / "image_features/val/v0.npy").unlink()
-    rows, missing = published_rows(
-        str(published / "val.pkl"), ["Archery", "Bowling"], str(published)
-    )
-    assert [row["ID"] for row in rows] == ["val/v1"]
-    assert [row["ID"] for row in missing] == ["val/v0"]
-    assert "there is no file" in missing[0]["reason"]
-
-
-@pytest.mark.parametrize(
-    "value, problem",
-    [
-        (1.0, r"image of v has shape \(\), not"),
-        (np.zeros(3), r"image of v has shape \(3,\), not"),
-        (np.zeros((0, 4)), r"image of v has shape \(0, 4\), not"),
-        (np.array([[b"a"]]), "image of v holds .*, not numbers"),
-        (None, "image of v has shape None"),
-    ],
-)
-def test_features_of_another_form_are_named(tmp_path, value, problem):
-    with h5py.File(tmp_path / "features.hdf5", "w") as file:
-        if value is None:
-            file.create_group("v/image")
-        else:
-            file["v/image"] = value
-    with pytest.raises(ValueError, match=f"features.hdf5: {problem}"):
-        read_video_features(f"{tmp_path}/features.hdf5::v", names=["image"])
-
-
-def test_a_file_that_is_no_hdf5_is_named(tmp_path):
-    (tmp_path / "features.hdf5").write_text("x")
-    for read in (
-        lambda path: read_video_features(f"{path}::v"),
-        lambda path: FeatureStore(path, {}),
-    ):
-        with pytest.raises(ValueError, match="features.hdf5 is damaged"):
-            read(str(tmp_path / "features.hdf5"))
-
-
 def test_one_process_at_a_time_extracts(tmp_path, videos):
     output = str(tmp_path / "features.hdf5")
     with locked_folder(f"{output}.parts"):
         with pytest.raises(ValueError, match="another process writes"):
             extract_features(str(videos), output, Encoder(MeanNet()))
-
-
-def test_lists_that_ask_for_memory_are_refused(tmp_path):
-    path = tmp_path / "list.pkl"
-    # Keeps an empty string at place 2**29, which would take 8 GB.
-    path.write_bytes(b"\x80\x02X\0\0\0\0r\0\0\0\x20.")
-    with pytest.raises(ValueError, match="bytes do not hold"):
-        read_published_list(str(path))
