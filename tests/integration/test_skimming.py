@@ -1,19 +1,26 @@
-"""The miniature of ActivityNet shows that it pays to choose where to look.
+"""The miniature of ActivityNet shows that it pays to choose where to look, and
+published weights are tested in the published way.
 
 Authors
  * The speechbrain_pib developers 2026
 """
 
 import json
+import pickle
+from argparse import Namespace
 
+import numpy as np
 import pytest
+import torch
 
 from speechbrain_pib.inference.skimming import SkimmingClassifier
+from speechbrain_pib.lobes.models.skimming_published import PublishedSkimmer
+from speechbrain_pib.utils.skimming_weights import load_skimmer
 
 pytest.importorskip("av", reason="the miniature is made of video files")
 
 
-def test_three_looks_beat_three_uniform_moments(run_recipe):
+def test_three_looks_beat_three_uniform_ones(run_recipe):
     output = run_recipe("ActivityNet", "hparams/skim.yaml", "--pictures=1")
     results = json.loads((output / "results.json").read_text())
     accuracy = {
@@ -35,3 +42,61 @@ def test_three_looks_beat_three_uniform_moments(run_recipe):
         correct += seen.label == entry["annotations"][0]["label"]
         assert seen.decoded_frames <= 4
     assert correct >= 12
+
+
+def write_published(folder, streams=("image", "audio")):
+    """Lists, features and names of classes in the published layout; features
+    of the test videos [T, 16] of each stream, by ID."""
+    rng, features = np.random.default_rng(0), {}
+    for part, count in (("train", 24), ("val", 8)):
+        paths = [f"imageAudio_features/{part}/v{n}.npy" for n in range(count)]
+        for path in paths:
+            name = path.removeprefix("imageAudio_features/")
+            arrays = rng.standard_normal((2, rng.integers(5, 15), 16))
+            features[name.removesuffix(".npy")] = arrays.astype(np.float32)
+            for stream, array in zip(streams, arrays.astype(np.float32)):
+                file = folder / f"{stream}_features" / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                np.save(file, array)
+        labels = [n % 7 for n in range(count)]
+        with open(folder / f"{part}.pkl", "wb") as file:
+            pickle.dump((paths, labels), file)
+    (folder / "classes.txt").write_text("\n".join("abcdefg"))
+    return {key: value for key, value in features.items() if "val" in key}
+
+
+def test_published_weights_are_tested_as_published(
+    run_recipe, shared, tmp_path
+):
+    folder = tmp_path / "published"
+    features = write_published(folder)
+    path = shared / "parity/listen_to_look/av_tiny_state_dict.npz"
+    with np.load(path) as arrays:
+        state = {k: torch.from_numpy(arrays[k]) for k in arrays.files}
+    weights = str(folder / "skimming.pth")
+    torch.save({"model": state, "args": Namespace(rate=0.1)}, weights)
+    output = run_recipe(
+        "ActivityNet",
+        "hparams/skim.yaml",
+        f"--data_folder={folder}",
+        f"--published_lists=[{folder}/train.pkl, {folder}/val.pkl]",
+        f"--class_list={folder}/classes.txt",
+        f"--skimmer_weights={weights}",
+        "--test_only",
+        *("--num_classes=7", "--input_size=16", "--hidden_size=24"),
+        *("--key_size=12", "--looks=3", "--valid_fraction=0.3"),
+        *("--num_workers=0", "--test_batch_size=3"),
+    )
+    sizes = {"input_size": 16, "hidden_size": 24, "key_size": 12, "looks": 3}
+    skimmer = PublishedSkimmer(7, **sizes)
+    load_skimmer(skimmer.eval(), weights)
+    scores = np.load(output / "scores.npz")
+    for key, row in zip(scores["ids"], scores["published"]):
+        streams = torch.from_numpy(features[str(key)])[:, None]
+        with torch.no_grad():
+            logits = skimmer(dict(zip(skimmer.streams, streams))).logits[0]
+        np.testing.assert_allclose(row, logits.softmax(-1), atol=1e-6)
+    assert len(scores["ids"]) == 8
+    assert "skimming, 3 mixtures, as published" in (
+        output / "results.md"
+    ).read_text("utf-8")
