@@ -19,7 +19,11 @@ from speechbrain_pib.dataio.manifest import (
     report_coverage,
     write_manifest,
 )
-from speechbrain_pib.dataio.preparation import is_prepared, mark_prepared
+from speechbrain_pib.dataio.preparation import (
+    is_held_out,
+    is_prepared,
+    mark_prepared,
+)
 from speechbrain_pib.dataio.video.feature_datasets import format_segments
 from speechbrain_pib.dataio.video.files import find_videos
 from speechbrain_pib.dataio.video.published import published_rows
@@ -163,8 +167,7 @@ def prepare_published(
         rows, lost = published_rows(path, classes, os.path.abspath(root))
         missing += [{**row, "split": split} for row in lost]
         for row in rows:
-            held_out = split == "train" and _draw(row["ID"]) < valid_fraction
-            found["valid" if held_out else split].append(row)
+            found[_split(split, row["ID"], valid_fraction)].append(row)
     _write(found, missing, classes, save_folder, root)
     mark_prepared(save_folder, options, inputs)
 
@@ -279,8 +282,7 @@ def read_annotations(path, class_list=None, valid_fraction=0.1):
             continue
         video["segments"] = [s for s in video["segments"] if s[2] in classes]
         video["label"] = "|".join(sorted(of_video & set(classes)))
-        if video["split"] == "train" and _draw(video["ID"]) < valid_fraction:
-            video["split"] = "valid"
+        video["split"] = _split(video["split"], video["ID"], valid_fraction)
         kept.append(video)
     if len(kept) < len(videos):
         logger.info("%d videos are of other classes", len(videos) - len(kept))
@@ -333,9 +335,10 @@ def _read_kinetics(path):
             yield {"ID": key, "split": split, "segments": segments}
 
 
-def _draw(key):
-    """A number in [0, 1) that depends on a name alone."""
-    return int(hash_ids([key])[:8], 16) / 2**32
+def _split(split, key, valid_fraction):
+    """The split of a video, where some of those for training are held out."""
+    held_out = split == "train" and is_held_out(key, valid_fraction)
+    return "valid" if held_out else split
 
 
 def _find(key, table):

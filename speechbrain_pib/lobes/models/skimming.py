@@ -1,5 +1,6 @@
-"""IMGAUD-SKIMMING: preview a video's images and sounds, and look again only
-where it pays (Listen to Look, https://arxiv.org/abs/1912.04487).
+"""Skimmer, the network of IMGAUD-SKIMMING: it previews the images and sounds of
+a video, and looks again only where it pays (Listen to Look,
+https://arxiv.org/abs/1912.04487).
 
 A *step* is a second of the video, a *look* an input of the recurrence that
 shows a step of it.

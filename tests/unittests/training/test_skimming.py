@@ -11,6 +11,7 @@ from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.utils.checkpoints import Checkpointer
 
 from speechbrain_pib.evaluation.skimming_reports import skimming_table
+from speechbrain_pib.evaluation.viewings import output_viewings
 from speechbrain_pib.lobes.models.skimming import Skimmer
 from speechbrain_pib.lobes.models.skimming_published import PublishedSkimmer
 from speechbrain_pib.nnet.skimming_losses import SkimmingLoss
@@ -137,7 +138,8 @@ def test_every_output_has_a_row_in_the_table():
         for name in brain.scores.scores
     }
     results = {"scores": scores, **brain.describe_test()}
-    descriptions = {name: str(v) for name, v in brain._viewings().items()}
+    viewings = output_viewings(brain.hparams.model)
+    descriptions = {name: str(way) for name, way in viewings.items()}
     table = skimming_table(results, descriptions)
     assert len(table.splitlines()) == 2 + len(scores)
     assert "3 looks, audio only" in table and "GMACs" in table
