@@ -211,40 +211,13 @@ def summarize_classification(scores, targets, ids=None):
     }
 
 
-def interpolated_average_precision(scores, targets):
-    """Compute the average precision of one class as ActivityNet's toolkit.
+def mean_interpolated_average_precision(scores, targets):
+    """Average precision as ActivityNet's toolkit defines it, mean over the
+    classes with positives.
 
     The precision at a recall is the best at that recall or any larger one, so
     that the value is never below scikit-learn's. Clips with equal scores are
     taken together, whatever their order.
-
-    Arguments
-    ---------
-    scores : numpy.ndarray
-        Score of the class for each clip, [clips].
-    targets : numpy.ndarray
-        1 where the clip has the class and 0 elsewhere, [clips].
-
-    Returns
-    -------
-    float
-        NaN where there are no positives.
-
-    Example
-    -------
-    >>> scores = np.array([0.9, 0.8, 0.7, 0.6])
-    >>> round(interpolated_average_precision(scores, np.array([0, 1, 1, 0])), 3)
-    0.667
-    """
-    if not np.any(targets):
-        return float("nan")
-    precision, recall, _ = precision_recall_curve(targets, scores)
-    best = np.maximum.accumulate(precision)
-    return float(-np.sum(np.diff(recall) * best[:-1]))
-
-
-def mean_interpolated_average_precision(scores, targets):
-    """Average the interpolated precision over the classes with positives.
 
     Arguments
     ---------
@@ -255,50 +228,25 @@ def mean_interpolated_average_precision(scores, targets):
 
     Returns
     -------
-    value : float
+    float
         NaN where no class has positives.
-    classes_with_positives : int
 
     Example
     -------
-    >>> scores = np.array([[0.9, 0.1, 0.3], [0.2, 0.8, 0.4]])
-    >>> targets = np.array([[1, 0, 0], [0, 1, 0]])
-    >>> mean_interpolated_average_precision(scores, targets)
-    (1.0, 2)
+    >>> scores = np.array([[0.9], [0.8], [0.7], [0.6]])
+    >>> targets = np.array([[0], [1], [1], [0]])
+    >>> round(mean_interpolated_average_precision(scores, targets), 3)
+    0.667
     """
-    values = [
-        interpolated_average_precision(scores[:, index], targets[:, index])
-        for index in np.flatnonzero(np.any(targets, axis=0))
-    ]
-    return float(np.mean(values)) if values else float("nan"), len(values)
-
-
-def summarize_videos(scores, targets, ids=None):
-    """Compute all metrics of a test set of videos.
-
-    Arguments
-    ---------
-    scores : numpy.ndarray
-        Probability of each class, [clips, classes]: logits of one video are
-        not comparable with those of another.
-    targets : numpy.ndarray
-        1 where the clip has the class and 0 elsewhere, [clips, classes].
-    ids : list of str
-        Name of each clip; these metrics do not need them.
-
-    Returns
-    -------
-    dict
-        As summarize_classification, and interpolated_mAP.
-
-    Example
-    -------
-    >>> summarize_videos(np.eye(6), np.eye(6))["interpolated_mAP"]
-    1.0
-    """
-    summary = summarize_classification(scores, targets, ids)
-    value, _ = mean_interpolated_average_precision(scores, targets)
-    return {**summary, "interpolated_mAP": value}
+    scores, targets = _check(scores, targets)
+    values = []
+    for index in np.flatnonzero(targets.any(axis=0)):
+        precision, recall, _ = precision_recall_curve(
+            targets[:, index], scores[:, index]
+        )
+        best = np.maximum.accumulate(precision)
+        values.append(-np.sum(np.diff(recall) * best[:-1]))
+    return float(np.mean(values)) if values else float("nan")
 
 
 def segment_overlap(masks, events, frame_seconds):

@@ -1,10 +1,59 @@
-"""What it costs to classify a video by some of its steps.
+"""How a test of skimming looks at videos, and what that costs.
 
 Authors
  * The speechbrain_pib developers 2026
 """
 
 import math
+from typing import NamedTuple
+
+
+class Viewing(NamedTuple):
+    """How videos were looked at to get one set of scores.
+
+    As text it is the title of a row in a table.
+
+    Arguments
+    ---------
+    selection : str
+        The rule that chose the steps: "learned", "uniform", "random", or
+        "dense" for all of them.
+    looks : int
+        How many of them were chosen (default: all).
+    attention : str
+        Of a learned selection: "hard", or "soft" for mixtures of the preview.
+    stream : str
+        The only stream that was not zeros (default: none was).
+    remark : str
+        How the title ends.
+
+    Example
+    -------
+    >>> print(Viewing("uniform", 3))
+    3 uniform looks
+    >>> print(Viewing("learned", 3, stream="audio"))
+    skimming, 3 looks, audio only
+    >>> print(Viewing("dense", remark=", trained so"))
+    all steps, trained so
+    """
+
+    selection: str
+    looks: int | None = None
+    attention: str = "hard"
+    stream: str | None = None
+    remark: str = ""
+
+    def __str__(self):
+        if self.selection == "dense":
+            title = "all steps"
+        elif self.selection != "learned":
+            title = f"{self.looks} {self.selection} looks"
+        else:
+            shown = "looks" if self.attention == "hard" else "mixtures"
+            title = f"skimming, {self.looks} {shown}"
+        if self.stream is not None:
+            title += f", {self.stream} only"
+        return title + self.remark
 
 
 class SkimmingCosts:
@@ -21,7 +70,6 @@ class SkimmingCosts:
 
     Example
     -------
-    >>> from speechbrain_pib.evaluation.viewings import Viewing
     >>> from speechbrain_pib.lobes.models.skimming import Skimmer
     >>> skimmer = Skimmer(200, subsample=[8, 1])
     >>> costs = SkimmingCosts(skimmer, {"image": 1.814, "audio": 0.612})
@@ -43,7 +91,7 @@ class SkimmingCosts:
 
         Arguments
         ---------
-        viewing : speechbrain_pib.evaluation.viewings.Viewing
+        viewing : Viewing
             The way.
         n_steps : list of int
             Number of steps of each video.

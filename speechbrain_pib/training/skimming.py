@@ -14,15 +14,14 @@ import torch
 from speechbrain.utils.distributed import run_on_main
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_pib.evaluation.metrics import inside_segments, summarize_videos
-from speechbrain_pib.evaluation.scores import ClipScores
-from speechbrain_pib.evaluation.skimming_costs import SkimmingCosts
-from speechbrain_pib.evaluation.skimming_reports import write_skimming_results
-from speechbrain_pib.evaluation.viewings import (
-    Viewing,
-    curve_viewings,
-    output_viewings,
+from speechbrain_pib.evaluation.metrics import (
+    inside_segments,
+    mean_interpolated_average_precision,
+    summarize_classification,
 )
+from speechbrain_pib.evaluation.scores import ClipScores
+from speechbrain_pib.evaluation.skimming_costs import SkimmingCosts, Viewing
+from speechbrain_pib.evaluation.skimming_reports import write_skimming_results
 from speechbrain_pib.inference.export_skimming import export_skimming
 from speechbrain_pib.lobes.models.controls import fixed_places
 from speechbrain_pib.lobes.models.imgaud2vid import load_student
@@ -197,12 +196,37 @@ class SkimmingBrain(ClassificationBrain):
         return losses["loss"]
 
     def _viewings(self):
-        """How the test looks at videos, by the name of the scores."""
+        """List how the test looks at videos, by the name of the scores."""
         model, selection = self.hparams.model, self.hparams.selection
         if selection != "learned":
             trained = Viewing(selection, model.looks, remark=", trained so")
             return {"average": trained}
-        return output_viewings(model, published=self.published is not None)
+        learned = Viewing("learned", model.looks, model.attention)
+        viewings = {
+            "average": learned._replace(remark=" and the preview's mean"),
+            "last": learned._replace(remark=", the last state's prediction"),
+            "dense": Viewing("dense"),
+            **{name: Viewing(name, model.looks) for name in SAMPLED},
+        }
+        if model.attention != "soft":
+            viewings["soft"] = viewings["average"]._replace(attention="soft")
+        if len(model.streams) > 1:
+            for name in model.streams:
+                viewings[f"{name}_only"] = learned._replace(stream=name)
+        if self.published is not None:
+            viewings["published"] = learned._replace(
+                attention="soft", remark=", as published"
+            )
+        return viewings
+
+    def _curve(self):
+        """List viewings with more and more looks."""
+        looks = self.hparams.model.looks
+        learned = Viewing("learned", attention=self.hparams.model.attention)
+        return [
+            *(learned._replace(looks=n) for n in range(looks + 1)),
+            *(Viewing(s, n + 1) for s in SAMPLED for n in range(looks)),
+        ]
 
     def _model_of(self, name):
         """The model that gives an output."""
@@ -238,7 +262,7 @@ class SkimmingBrain(ClassificationBrain):
             str(viewing): output.look_logits[:, viewing.looks]
             if viewing.selection == "learned"
             else self._sample(viewing, batch.id, *steps)
-            for viewing in curve_viewings(model)
+            for viewing in self._curve()
         }
         self.curve_scores.append(
             batch.id, batch.target.data, _probabilities(logits)
@@ -264,7 +288,9 @@ class SkimmingBrain(ClassificationBrain):
 
     def summarize(self, scores, targets, ids):
         """As for all recipes, and ActivityNet's own mean average precision."""
-        return summarize_videos(scores, targets, ids)
+        precision = mean_interpolated_average_precision(scores, targets)
+        summary = summarize_classification(scores, targets)
+        return {**summary, "interpolated_mAP": precision}
 
     def describe_test(self):
         """Describe the curve over the number of looks, and where they were."""
@@ -291,7 +317,7 @@ class SkimmingBrain(ClassificationBrain):
                 "gmacs": costs.of(viewing, n_steps),
                 **self.curve_scores.summarize(str(viewing), self.summarize),
             }
-            for viewing in curve_viewings(model)
+            for viewing in self._curve()
         ]
         inside = {k: v.mean(axis=0).tolist() for k, v in looks.items()}
         return {

@@ -44,25 +44,24 @@ def test_three_looks_beat_three_uniform_ones(run_recipe):
     assert correct >= 12
 
 
-def write_published(folder, streams=("image", "audio")):
-    """Lists, features and names of classes in the published layout; features
-    of the test videos [T, 16] of each stream, by ID."""
+def write_published(folder):
+    """Lists, classes and features in the published layout; those of the test
+    videos [2, T, 16] by ID."""
     rng, features = np.random.default_rng(0), {}
     for part, count in (("train", 24), ("val", 8)):
-        paths = [f"imageAudio_features/{part}/v{n}.npy" for n in range(count)]
-        for path in paths:
-            name = path.removeprefix("imageAudio_features/")
-            arrays = rng.standard_normal((2, rng.integers(5, 15), 16))
-            features[name.removesuffix(".npy")] = arrays.astype(np.float32)
-            for stream, array in zip(streams, arrays.astype(np.float32)):
-                file = folder / f"{stream}_features" / name
-                file.parent.mkdir(parents=True, exist_ok=True)
-                np.save(file, array)
-        labels = [n % 7 for n in range(count)]
+        names = [f"{part}/v{number}.npy" for number in range(count)]
+        for name in names:
+            both = rng.standard_normal((2, rng.integers(5, 15), 16), "f")
+            features[name.removesuffix(".npy")] = both
+            for stream, array in zip(("image", "audio"), both):
+                path = folder / f"{stream}_features" / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                np.save(path, array)
+        paths = [f"imageAudio_features/{name}" for name in names]
         with open(folder / f"{part}.pkl", "wb") as file:
-            pickle.dump((paths, labels), file)
+            pickle.dump((paths, [n % 7 for n in range(count)]), file)
     (folder / "classes.txt").write_text("\n".join("abcdefg"))
-    return {key: value for key, value in features.items() if "val" in key}
+    return features
 
 
 def test_published_weights_are_tested_as_published(

@@ -15,21 +15,8 @@ def resize_preview(features, valid, factor):
     """Interpolate as the published code does.
 
     It shifts the features by (factor - 1) / 2 steps, and mixes padding into
-    the last steps of a video.
-
-    Arguments
-    ---------
-    features : torch.Tensor
-        As for `interpolate_preview`.
-    valid : torch.Tensor
-        As for `interpolate_preview`.
-    factor : int
-        As for `interpolate_preview`.
-
-    Returns
-    -------
-    features : torch.Tensor
-        [batch, time, features], 0 where a video is over.
+    the last steps of a video. Arguments and result are those of
+    `interpolate_preview`.
 
     Example
     -------

@@ -11,8 +11,7 @@ import torch
 import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
-from speechbrain_pib.evaluation.skimming_costs import SkimmingCosts
-from speechbrain_pib.evaluation.viewings import Viewing
+from speechbrain_pib.evaluation.skimming_costs import SkimmingCosts, Viewing
 from speechbrain_pib.lobes.models.imgaud2vid import ImgAud2Vid
 from speechbrain_pib.lobes.models.skimming import Skimmer
 
