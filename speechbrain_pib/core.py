@@ -1,19 +1,27 @@
-"""PlayItBackBrain: the training and evaluation that all recipes share.
+"""PlayItBackBrain: how recipes train, test and export Play It Back.
 
 Authors
  * The speechbrain_pib developers 2026
 """
 
+import os
+import shlex
+import sys
+
 import numpy as np
 import speechbrain as sb
 import torch
+from speechbrain.utils.distributed import run_on_main
 
 from speechbrain_pib.evaluation.metrics import segment_overlap
 from speechbrain_pib.evaluation.reports import write_results
 from speechbrain_pib.evaluation.scores import ClipScores
+from speechbrain_pib.inference.export import export_inference
 from speechbrain_pib.lobes.models.controls import control_frames, fixed_places
 from speechbrain_pib.lobes.models.replay import mask_to_segments
 from speechbrain_pib.training.classification import ClassificationBrain
+from speechbrain_pib.training.experiment import train_and_test
+from speechbrain_pib.utils.weights import load_backbone
 
 
 class PlayItBackBrain(ClassificationBrain):
@@ -30,8 +38,7 @@ class PlayItBackBrain(ClassificationBrain):
     "loss" (PlayItBackLoss), "selection" ("learned", or a control to train and
     test with), "random_seconds" (width of its random segments), "controls"
     (selections that take the place of the learned one in the test),
-    "label_encoder", "output_folder" and "pictures" (number of test clips to
-    draw).
+    "output_folder" and "pictures" (number of test clips to draw).
 
     Example
     -------
@@ -274,3 +281,70 @@ class PlayItBackBrain(ClassificationBrain):
                     ],
                     "event": event,
                 }
+
+
+def run_experiment(brain_class, hparams, run_opts, data):
+    """Trains and tests Play It Back, and writes the inference folder.
+
+    Arguments
+    ---------
+    brain_class : type
+        PlayItBackBrain or a subclass of it.
+    hparams : dict
+        As from start_experiment.
+    run_opts : dict
+        As from start_experiment.
+    data : RecipeData
+        As from load_data.
+
+    Example
+    -------
+    >>> run_experiment(
+    ...     PlayItBackBrain, hparams, run_opts, data
+    ... )  # doctest: +SKIP
+    """
+    if not run_opts["test_only"]:
+        _start_backbone(hparams)
+    results = train_and_test(brain_class, hparams, run_opts, data)
+    if not (run_opts["test_only"] or run_opts["debug"]):
+        run_on_main(_export, args=[hparams, data.label_encoder, results])
+    if torch.distributed.is_initialized():
+        # A process that leaves the group open may be aborted at its exit.
+        torch.distributed.destroy_process_group()
+
+
+def _start_backbone(hparams):
+    """Loads pretrained weights, without which nothing may be frozen."""
+    model, pretrained = hparams["model"], hparams["pretrained_backbone"]
+    if pretrained is not None:
+        if load_backbone(model.backbone, pretrained) and model.freeze_backbone:
+            raise ValueError(
+                f"the backbone is frozen and the head of {pretrained} is for "
+                "other classes: train a backbone on this data set first "
+                "(backbone.yaml), or give --freeze_backbone=False"
+            )
+    elif model.freeze_backbone:
+        raise ValueError(
+            "the backbone is frozen and nobody trained it: give "
+            "--pretrained_backbone=/path/to/weights (from backbone.yaml), or "
+            "--freeze_backbone=False"
+        )
+
+
+def _export(hparams, label_encoder, results):
+    """Writes the inference folder."""
+    folder, model = hparams["output_folder"], hparams["model"]
+    export_inference(
+        os.path.join(folder, "inference"),
+        # The copy in the output folder holds the overrides already.
+        os.path.join(folder, "hyperparams.yaml"),
+        {},
+        model,
+        label_encoder,
+        title=f"Play It Back X{model.replays} on {hparams['dataset']}",
+        dataset=hparams["dataset"],
+        metrics=results["scores"]["fused"],
+        command=shlex.join(["python", *sys.argv]),
+        multi_label=hparams["loss"].multi_label,
+        tasks=hparams["loss"].tasks,
+    )

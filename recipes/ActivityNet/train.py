@@ -83,9 +83,7 @@ def write_videos(hparams):
 
 def train_student(hparams, run_opts):
     """Trains IMGAUD2VID, and writes its weights for extract_features."""
-    label_encoder, datasets = load_data(
-        prepare_data, hparams, SPLITS, moment_datasets
-    )
+    data = load_data(prepare_data, hparams, SPLITS, moment_datasets)
     if hparams["teacher"] is not None and hparams["teacher_weights"] is None:
         raise ValueError(
             "nobody trained the teacher: give --teacher_weights=/path/to/"
@@ -94,9 +92,7 @@ def train_student(hparams, run_opts):
         )
     if hparams["start_weights"] is not None:
         start_student(hparams["model"], hparams["start_weights"])
-    train_and_test(
-        DistillationBrain, hparams, run_opts, label_encoder, datasets
-    )
+    train_and_test(DistillationBrain, hparams, run_opts, data)
     path = os.path.join(hparams["output_folder"], STUDENT)
     run_on_main(save_weights, args=[hparams["model"], path])
 
@@ -112,20 +108,16 @@ def train_skimmer(hparams, run_opts):
     """Trains the skimming, and writes the inference folder."""
     if hparams["miniature_videos"] is not None:
         make_miniature_features(hparams, run_opts)
-    label_encoder, datasets = load_data(
-        prepare_data, hparams, SPLITS, feature_datasets
-    )
+    data = load_data(prepare_data, hparams, SPLITS, feature_datasets)
     start_skimmer(hparams, run_opts["test_only"])
-    results = train_and_test(
-        SkimmingBrain, hparams, run_opts, label_encoder, datasets
-    )
+    results = train_and_test(SkimmingBrain, hparams, run_opts, data)
     controlled = hparams["sampling"] != "learned"
     if run_opts["test_only"] or run_opts["debug"] or controlled:
         return
     if hparams["student_weights"] is None:
         logger.warning("No inference folder without --student_weights")
         return
-    run_on_main(export, args=[hparams, label_encoder, results])
+    run_on_main(export, args=[hparams, data.label_encoder, results])
 
 
 def start_skimmer(hparams, test_only):

@@ -15,13 +15,9 @@ Authors
 from audioset_prepare import prepare_audioset
 from miniature import write_miniature
 
-from speechbrain_pib.core import PlayItBackBrain
+from speechbrain_pib.core import PlayItBackBrain, run_experiment
 from speechbrain_pib.dataio.sampling import class_balanced_sampler
-from speechbrain_pib.training.experiment import (
-    load_data,
-    run_experiment,
-    start_experiment,
-)
+from speechbrain_pib.training.experiment import load_data, start_experiment
 
 
 class AudioSetBrain(PlayItBackBrain):
@@ -63,7 +59,5 @@ if __name__ == "__main__":
     hparams, run_opts = start_experiment(
         __file__, miniature="hparams/miniature.yaml"
     )
-    label_encoder, datasets = load_data(
-        prepare_data, hparams, ("train", "valid", "test")
-    )
-    run_experiment(AudioSetBrain, hparams, run_opts, label_encoder, datasets)
+    data = load_data(prepare_data, hparams, ("train", "valid", "test"))
+    run_experiment(AudioSetBrain, hparams, run_opts, data)

@@ -13,12 +13,8 @@ Authors
 
 from esc50_prepare import download_esc50, prepare_esc50
 
-from speechbrain_pib.core import PlayItBackBrain
-from speechbrain_pib.training.experiment import (
-    load_data,
-    run_experiment,
-    start_experiment,
-)
+from speechbrain_pib.core import PlayItBackBrain, run_experiment
+from speechbrain_pib.training.experiment import load_data, start_experiment
 
 
 def prepare_data(hparams):
@@ -37,7 +33,5 @@ def prepare_data(hparams):
 if __name__ == "__main__":
     hparams, run_opts = start_experiment(__file__)
     # Without a validation set the last epoch is kept, not the best on test.
-    label_encoder, datasets = load_data(
-        prepare_data, hparams, ("train", "test")
-    )
-    run_experiment(PlayItBackBrain, hparams, run_opts, label_encoder, datasets)
+    data = load_data(prepare_data, hparams, ("train", "test"))
+    run_experiment(PlayItBackBrain, hparams, run_opts, data)

@@ -30,8 +30,19 @@ class ClassificationBrain(sb.Brain):
     It expects in modules: "model"; in hparams: "model", "schedule"
     (WarmupCosine in epochs), "layer_decay" (see parameter_groups), "ema_decay"
     (of the moving average of the weights, with which it evaluates; None for
-    the weights themselves), "seed", "train_logger", "coverage" (see
-    report_coverage), "epoch_counter", "label_encoder" and "output_folder".
+    the weights themselves), "seed", "train_logger", "epoch_counter" and
+    "output_folder".
+
+    Arguments
+    ---------
+    *args : tuple
+        Passed on to Brain.
+    label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
+        Index of each label, for the results of a test.
+    coverage : dict
+        How much of each list was found (see report_coverage), likewise.
+    **kwargs : dict
+        Passed on to Brain.
 
     Example
     -------
@@ -44,8 +55,10 @@ class ClassificationBrain(sb.Brain):
     # The scores by which it is judged.
     output = "fused"
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, label_encoder=None, coverage=None, **kwargs):
         super().__init__(*args, **kwargs)
+        self.label_encoder = label_encoder
+        self.coverage = coverage
         self.average = None
         if self.hparams.ema_decay is not None:
             self.average = MovingAverage(
@@ -238,7 +251,7 @@ class ClassificationBrain(sb.Brain):
             "clips": len(self.scores.ids),
             "unreadable": self.scores.unreadable,
             "id_sha256": hash_ids(self.scores.ids),
-            "coverage": self.hparams.coverage,
+            "coverage": self.coverage,
             "losses": losses,
             "scores": {
                 name: self.scores.summarize(name, self.summarize)
@@ -265,8 +278,8 @@ class ClassificationBrain(sb.Brain):
     @property
     def class_names(self):
         """Class names in the order of the indices."""
-        labels = self.hparams.label_encoder
-        return [labels.ind2lab[index] for index in range(len(labels))]
+        names = self.label_encoder.ind2lab
+        return [names[index] for index in range(len(names))]
 
     def write_results(self):
         """Writes tables and scores, on the main process; shows the table."""

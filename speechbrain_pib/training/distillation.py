@@ -18,8 +18,8 @@ class DistillationBrain(ClassificationBrain):
 
     Beside what ClassificationBrain expects, it expects in hparams: "teacher"
     (a module from clips to features and logits, or None), "distillation"
-    (DistillationLoss), "label_weight" (of the cross-entropy of the labels),
-    "label_encoder" and "output_folder".
+    (DistillationLoss), "label_weight" (of the cross-entropy of the labels)
+    and "output_folder".
 
     Example
     -------

@@ -36,7 +36,7 @@ class SkimmingBrain(ClassificationBrain):
     "selection" (of the Skimmer, in training; its own is that of evaluation),
     "sampling" ("learned", or a control to train and to test with: "uniform",
     "random" or "dense"), "stream_gmacs" (of the features of a moment, by
-    stream), "label_encoder", "output_folder" and "pictures" (number of test
+    stream), "output_folder" and "pictures" (number of test
     videos to draw).
 
     Example

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from speechbrain_pib.core import _start_backbone
 from speechbrain_pib.lobes.features import MultiHopFbank
 from speechbrain_pib.lobes.models.latent_decoder import LatentDecoder
 from speechbrain_pib.lobes.models.mvitv2 import MViTv2
 from speechbrain_pib.lobes.models.playitback import PlayItBack
 from speechbrain_pib.lobes.models.slot_attention import SlotSelector
-from speechbrain_pib.training.experiment import _start_backbone
 from speechbrain_pib.utils.weights import (
     convert_backbone,
     load_backbone,
