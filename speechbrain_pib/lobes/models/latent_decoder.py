@@ -301,6 +301,10 @@ class LatentDecoder(torch.nn.Module):
         self.dropout = torch.nn.Dropout(dropout)
         self.classifier = torch.nn.Linear(latent_size, num_classes)
 
+    def no_weight_decay(self):
+        """Name the parameters that an optimizer must not pull to zero."""
+        return {"latents"}
+
     def forward(self, grids, time_positions=None):
         """Reads all passes and classifies.
 

@@ -60,6 +60,10 @@ class SlotAttention(torch.nn.Module):
             torch.nn.Linear(2 * slot_size, slot_size),
         )
 
+    def no_weight_decay(self):
+        """Name the parameters that an optimizer must not pull to zero."""
+        return {"slots_mu", "slots_logsigma"}
+
     def forward(self, inputs, valid=None):
         """Runs the competition.
 

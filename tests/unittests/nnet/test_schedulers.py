@@ -40,10 +40,6 @@ def test_warmup_longer_than_training_is_refused():
     [
         ("readme_no_warmup", WarmupMultiStep([30, 40])),
         ("warmup10", WarmupMultiStep([20, 30], warmup=10)),
-        (
-            "constant_default",
-            WarmupMultiStep([20, 30], warmup=5, start=1 / 3, ramp=False),
-        ),
         ("linear_default", WarmupMultiStep([20, 30], warmup=5, start=1 / 3)),
     ],
 )
