@@ -14,7 +14,10 @@ import torch
 from speechbrain.utils.distributed import run_on_main
 
 from speechbrain_pib.evaluation.metrics import segment_overlap
-from speechbrain_pib.evaluation.reports import write_results
+from speechbrain_pib.evaluation.reports import (
+    describe_outputs,
+    write_results,
+)
 from speechbrain_pib.evaluation.scores import ClipScores
 from speechbrain_pib.inference.export import export_inference
 from speechbrain_pib.lobes.models.controls import control_frames, fixed_places
@@ -63,8 +66,6 @@ class PlayItBackBrain(ClassificationBrain):
         targets : torch.Tensor
             Their targets, soft after mixing [batch * views, classes].
         """
-        # While it is on the host; asking the device would wait for it.
-        self.readable = batch.readable.data.flatten().tolist()
         batch = batch.to(self.device, non_blocking=True)
         wavs, lengths, targets = self._flatten_views(batch)
         masks = None
@@ -109,6 +110,13 @@ class PlayItBackBrain(ClassificationBrain):
         """Whether there are replays."""
         return self.hparams.model.replays > 0
 
+    @property
+    def _controls(self):
+        """What takes the place of the learned selection in the test."""
+        if not self._replays() or self._replays_a_control():
+            return []
+        return self.hparams.controls
+
     def _flatten_views(self, batch):
         """Waveforms, relative lengths and targets of all views."""
         wavs = batch.wavs.data
@@ -138,7 +146,7 @@ class PlayItBackBrain(ClassificationBrain):
         output, targets = predictions
         losses = self.hparams.loss(output, targets)
         self.loss_terms.append({k: v.detach() for k, v in losses.items()})
-        self.unreadable += self.readable.count(False)
+        self.unreadable += (~batch.readable.data).sum()
         if stage != sb.Stage.TRAIN:
             self._keep_scores(output, batch, stage)
         return losses["loss"]
@@ -151,8 +159,7 @@ class PlayItBackBrain(ClassificationBrain):
                 logits[f"pass_{index}"] = of_pass
         logits["fused"] = output.logits
         if stage == sb.Stage.TEST:
-            if self._replays() and not self._replays_a_control():
-                logits.update(self._control_logits(output, batch, stage))
+            logits.update(self._control_logits(output, batch, stage))
             if hasattr(batch, "event") and not self._replays_a_control():
                 self._keep_overlap(output, batch)
             self._keep_pictures(output, batch)
@@ -163,7 +170,12 @@ class PlayItBackBrain(ClassificationBrain):
             .mean(dim=1)
             for name, values in logits.items()
         }
-        self.scores.append(batch.id, batch.target.data, scores, self.readable)
+        self.scores.append(
+            batch.id,
+            batch.target.data,
+            scores,
+            batch.readable.data.squeeze(1),
+        )
 
     def _keep_overlap(self, output, batch):
         """Appends how well each pass found the true event."""
@@ -179,17 +191,17 @@ class PlayItBackBrain(ClassificationBrain):
             batch.id,
             torch.ones_like(table),
             {"overlap": table},
-            self.readable,
+            batch.readable.data.squeeze(1),
         )
 
     def _control_logits(self, output, batch, stage):
-        """Fused logits of the same model when it replays a control."""
+        """Compute the fused logits when the same model replays a control."""
         wavs, lengths, _ = self._flatten_views(batch)
-        widths = output.masks[:, 0].sum(dim=1)
         logits = {}
-        for control in self.hparams.controls:
+        for control in self._controls:
             if control == "event" and not hasattr(batch, "event"):
                 continue
+            widths = output.masks[:, 0].sum(dim=1)
             masks = self._select(control, batch, stage, widths, output.log_mel)
             heard = self._listen(wavs, lengths, masks, stage)
             logits[f"fused_{control}"] = heard.logits
@@ -256,6 +268,7 @@ class PlayItBackBrain(ClassificationBrain):
             self.results,
             self.scores,
             self.class_names,
+            describe_outputs(self.hparams.model.replays, self._controls),
             self.pictures,
         )
         print(text)
@@ -265,7 +278,7 @@ class PlayItBackBrain(ClassificationBrain):
         views = batch.wavs.data.shape[1]
         for index, clip in enumerate(batch.id):
             wanted = len(self.pictures) < self.hparams.pictures
-            if wanted and self.readable[index]:
+            if wanted and batch.readable.data[index]:
                 event = None
                 if hasattr(batch, "event"):
                     event = tuple(batch.event.data[index].tolist())

@@ -327,8 +327,8 @@ class ClassificationBrain(sb.Brain):
         return {name: mean.item() for name, mean in means.items()}
 
     def _count_unreadable(self):
-        """How often a clip could not be read; nothing if never."""
-        count = torch.tensor(self.unreadable, device=self.device)
+        """Count how often a clip could not be read; nothing if never."""
+        count = torch.as_tensor(self.unreadable, device=self.device)
         if self.distributed_launch:
             ddp_all_reduce(count, torch.distributed.ReduceOp.SUM)
         return {"unreadable": count.item()} if count.item() else {}

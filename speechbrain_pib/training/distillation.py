@@ -56,8 +56,6 @@ class DistillationBrain(ClassificationBrain):
         teacher : ImgAud2VidOutput
             None without a teacher.
         """
-        # While it is on the host; asking the device would wait for it.
-        self.readable = batch.readable.data.flatten().tolist()
         batch = batch.to(self.device, non_blocking=True)
         output = self.modules.model(
             batch.image.data, batch.wav.data, batch.has_audio.data.squeeze(-1)
@@ -100,11 +98,12 @@ class DistillationBrain(ClassificationBrain):
             losses |= distilled
         losses["loss"] = loss
         self.loss_terms.append({k: v.detach() for k, v in losses.items()})
-        self.unreadable += self.readable.count(False)
+        readable = batch.readable.data.squeeze(1)
+        self.unreadable += (~readable).sum()
         if stage != sb.Stage.TRAIN:
             scores = {"student": output.logits}
             if teacher is not None:
                 scores["teacher"] = teacher.logits
             scores = {k: v.float().softmax(dim=-1) for k, v in scores.items()}
-            self.scores.append(batch.id, targets, scores, self.readable)
+            self.scores.append(batch.id, targets, scores, readable)
         return loss
