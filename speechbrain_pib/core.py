@@ -28,7 +28,7 @@ from speechbrain_pib.utils.weights import load_backbone
 
 
 class PlayItBackBrain(ClassificationBrain):
-    """Trains and evaluates a PlayItBack model.
+    """Train and evaluate a PlayItBack model.
 
     Batches hold "id", "wavs" [batch, views, samples], "lengths" (relative)
     [batch, views], "target" (one-hot or multi-hot) [batch, classes] and
@@ -50,7 +50,7 @@ class PlayItBackBrain(ClassificationBrain):
     """
 
     def compute_forward(self, batch, stage):
-        """Listens to a batch, every view as a clip of its own.
+        """Listen to a batch, every view as a clip of its own.
 
         Arguments
         ---------
@@ -82,7 +82,7 @@ class PlayItBackBrain(ClassificationBrain):
         return self._listen(wavs, lengths, masks, stage), targets
 
     def _listen(self, wavs, lengths, masks, stage):
-        """Calls the model; in evaluation always with as many clips, so that a
+        """Call the model; in evaluation always with as many clips, so that a
         compiled one is not compiled again for the last batch."""
         count = len(wavs)
         self.largest = max(self.largest, count)
@@ -103,11 +103,11 @@ class PlayItBackBrain(ClassificationBrain):
         )
 
     def _replays_a_control(self):
-        """Whether the replays follow a control."""
+        """Tell whether the replays follow a control."""
         return self._replays() and self.hparams.selection != "learned"
 
     def _replays(self):
-        """Whether there are replays."""
+        """Tell whether there are replays."""
         return self.hparams.model.replays > 0
 
     @property
@@ -118,7 +118,7 @@ class PlayItBackBrain(ClassificationBrain):
         return self.hparams.controls
 
     def _flatten_views(self, batch):
-        """Waveforms, relative lengths and targets of all views."""
+        """Take waveforms, relative lengths and targets of all views."""
         wavs = batch.wavs.data
         targets = batch.target.data.float()
         return (
@@ -128,7 +128,7 @@ class PlayItBackBrain(ClassificationBrain):
         )
 
     def compute_objectives(self, predictions, batch, stage):
-        """Computes the loss and, in evaluation, keeps the scores.
+        """Compute the loss and, in evaluation, keep the scores.
 
         Arguments
         ---------
@@ -152,7 +152,7 @@ class PlayItBackBrain(ClassificationBrain):
         return losses["loss"]
 
     def _keep_scores(self, output, batch, stage):
-        """Appends the scores of a batch, averaged over the views."""
+        """Append the scores of a batch, averaged over the views."""
         logits = {}
         if stage == sb.Stage.TEST and self._replays():
             for index, of_pass in enumerate(output.pass_logits.unbind(1)):
@@ -178,7 +178,7 @@ class PlayItBackBrain(ClassificationBrain):
         )
 
     def _keep_overlap(self, output, batch):
-        """Appends how well each pass found the true event."""
+        """Append how well each pass found the true event."""
         if output.masks is None:
             return
         overlaps = [
@@ -208,7 +208,7 @@ class PlayItBackBrain(ClassificationBrain):
         return logits
 
     def _select(self, control, batch, stage, widths, log_mel=None):
-        """Masks of a control [batch * views, replays, T]."""
+        """Make the masks of a control [batch * views, replays, T]."""
         model = self.hparams.model
         mask = control_frames(
             control,
@@ -227,7 +227,7 @@ class PlayItBackBrain(ClassificationBrain):
         return fbank.hop_length / fbank.sample_rate
 
     def _random_places(self, batch, stage):
-        """Uniform in [0, 1): fresh in training, else fixed for each clip."""
+        """Draw from [0, 1): afresh in training, else fixed for each clip."""
         views = batch.wavs.data.shape[1]
         if stage == sb.Stage.TRAIN:
             return torch.rand(len(batch.id) * views, device=self.device)
@@ -235,13 +235,13 @@ class PlayItBackBrain(ClassificationBrain):
         return fixed_places(names).to(self.device)
 
     def on_stage_start(self, stage, epoch=None):
-        """Prepares the statistics of a stage."""
+        """Prepare the statistics of a stage."""
         super().on_stage_start(stage, epoch)
         self.overlaps, self.pictures = ClipScores(), {}
         self.largest = 0
 
     def describe_test(self):
-        """What was replayed, and how well it fits the true events."""
+        """Tell what was replayed, and how well it fits the true events."""
         description = {"replays": self.hparams.model.replays}
         if self._replays():
             description["selection"] = self.hparams.selection
@@ -250,7 +250,7 @@ class PlayItBackBrain(ClassificationBrain):
         return description
 
     def _summarize_overlaps(self):
-        """Mean overlap with the true event, and share selected, per pass."""
+        """Average overlap with the true event and share selected, per pass."""
         table = self.overlaps.gather().scores["overlap"].mean(axis=0)
         overlap, share = np.split(table, 2)
         return {
@@ -262,7 +262,7 @@ class PlayItBackBrain(ClassificationBrain):
         }
 
     def write_results(self):
-        """Writes tables, scores and pictures; shows the table."""
+        """Write tables, scores and pictures; show the table."""
         text = write_results(
             self.hparams.output_folder,
             self.results,
@@ -274,7 +274,7 @@ class PlayItBackBrain(ClassificationBrain):
         print(text)
 
     def _keep_pictures(self, output, batch):
-        """Keeps the first clips of the test that can be read for drawing."""
+        """Keep the first clips of the test that can be read for drawing."""
         views = batch.wavs.data.shape[1]
         for index, clip in enumerate(batch.id):
             wanted = len(self.pictures) < self.hparams.pictures
@@ -297,7 +297,7 @@ class PlayItBackBrain(ClassificationBrain):
 
 
 def run_experiment(brain_class, hparams, run_opts, data):
-    """Trains and tests Play It Back, and writes the inference folder.
+    """Train and test Play It Back, and write the inference folder.
 
     Arguments
     ---------
@@ -327,7 +327,7 @@ def run_experiment(brain_class, hparams, run_opts, data):
 
 
 def _start_backbone(hparams):
-    """Loads pretrained weights, without which nothing may be frozen."""
+    """Load pretrained weights, without which nothing may be frozen."""
     model, pretrained = hparams["model"], hparams["pretrained_backbone"]
     if pretrained is not None:
         if load_backbone(model.backbone, pretrained) and model.freeze_backbone:
@@ -345,7 +345,7 @@ def _start_backbone(hparams):
 
 
 def _export(hparams, label_encoder, results):
-    """Writes the inference folder."""
+    """Write the inference folder."""
     folder, model = hparams["output_folder"], hparams["model"]
     export_inference(
         os.path.join(folder, "inference"),

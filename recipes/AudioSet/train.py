@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains Play It Back on AudioSet (https://arxiv.org/abs/2210.11328).
+"""Train Play It Back on AudioSet (https://arxiv.org/abs/2210.11328).
 
 > python train.py hparams/backbone.yaml --data_folder=/path/to/AudioSet
 > python train.py hparams/pib.yaml --data_folder=/path/to/AudioSet \
@@ -26,7 +26,7 @@ class AudioSetBrain(PlayItBackBrain):
     best = "mAP"
 
     def make_train_sampler(self, dataset):
-        """Class-balanced, where balanced_sampling asks for it."""
+        """Draw classes evenly, where balanced_sampling asks for it."""
         if not self.hparams.balanced_sampling:
             return super().make_train_sampler(dataset)
         return class_balanced_sampler(
@@ -37,7 +37,7 @@ class AudioSetBrain(PlayItBackBrain):
 
 
 def prepare_data(hparams):
-    """Writes the manifests, and the miniature where it is asked for."""
+    """Write the manifests, and the miniature where it is asked for."""
     if hparams["miniature_clips"] is not None:
         clips = hparams["miniature_clips"]
         write_miniature(

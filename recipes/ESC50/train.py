@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains Play It Back on ESC-50 (https://doi.org/10.1145/2733373.2806390).
+"""Train Play It Back on ESC-50 (https://doi.org/10.1145/2733373.2806390).
 
 > python train.py hparams/backbone.yaml --data_folder=/path/to/ESC-50
 > python train.py hparams/pib.yaml --data_folder=/path/to/ESC-50
@@ -18,7 +18,7 @@ from speechbrain_pib.training.experiment import load_data, start_experiment
 
 
 def prepare_data(hparams):
-    """Writes the manifests, after fetching the data where it is asked for."""
+    """Write the manifests, after fetching the data where it is asked for."""
     if hparams["download"]:
         download_esc50(hparams["data_folder"])
     prepare_esc50(

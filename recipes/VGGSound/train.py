@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains Play It Back on VGG-Sound (https://arxiv.org/abs/2210.11328).
+"""Train Play It Back on VGG-Sound (https://arxiv.org/abs/2210.11328).
 
 > python train.py hparams/backbone.yaml --data_folder=/path/to/VGGSound
 > python train.py hparams/pib.yaml --data_folder=/path/to/VGGSound \
@@ -21,7 +21,7 @@ from speechbrain_pib.training.experiment import load_data, start_experiment
 
 
 def prepare_data(hparams):
-    """Writes the manifests, and the miniature where it is asked for."""
+    """Write the manifests, and the miniature where it is asked for."""
     if hparams["miniature_clips"] is not None:
         clips = hparams["miniature_clips"]
         write_miniature(

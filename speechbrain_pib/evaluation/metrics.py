@@ -15,7 +15,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 
 def top_k_accuracy(scores, targets, k=1):
-    """Share of clips with a true class among the k best scores.
+    """Compute the share of clips with a true class among the k best scores.
 
     Other classes with the very score of the true one are ranked before it, so
     that constant scores are never right by luck.
@@ -45,7 +45,7 @@ def top_k_accuracy(scores, targets, k=1):
 
 
 def _classes_ahead(scores, targets):
-    """How many wrong classes are ranked before the best true one [clips];
+    """Count the wrong classes that are ranked before the best true one [clips];
     infinitely many where there is no true one."""
     best = np.where(targets, scores, -np.inf).max(axis=1, keepdims=True)
     ahead = (~targets & (scores >= best)).sum(axis=1)
@@ -53,8 +53,8 @@ def _classes_ahead(scores, targets):
 
 
 def mean_class_accuracy(scores, targets):
-    """Top-1 accuracy of the clips of each class, mean over the classes with
-    clips.
+    """Compute the top-1 accuracy of the clips of each class, mean over the
+    classes with clips.
 
     Arguments
     ---------
@@ -85,7 +85,7 @@ def mean_class_accuracy(scores, targets):
 
 
 def mean_average_precision(scores, targets):
-    """Average precision, mean over the classes with positives.
+    """Compute average precision, mean over the classes with positives.
 
     Arguments
     ---------
@@ -115,7 +115,7 @@ def mean_average_precision(scores, targets):
 
 
 def area_under_curve(scores, targets):
-    """Area under the ROC curve, mean over classes.
+    """Compute the area under the ROC curve, mean over classes.
 
     Arguments
     ---------
@@ -144,7 +144,7 @@ def area_under_curve(scores, targets):
 
 
 def d_prime(auc, margin=1e-7):
-    """Separation of two unit normal distributions that have this AUC.
+    """Compute the separation of two unit normal distributions of this AUC.
 
     Arguments
     ---------
@@ -170,7 +170,7 @@ def d_prime(auc, margin=1e-7):
 
 
 def summarize_classification(scores, targets, ids=None):
-    """All metrics of a test set.
+    """Compute all metrics of a test set.
 
     Arguments
     ---------
@@ -208,9 +208,9 @@ def summarize_classification(scores, targets, ids=None):
 
 
 def segment_overlap(masks, events, frame_seconds):
-    """Intersection over union of the selected time with the true event.
+    """Compute the overlap of the selected time with the true event.
 
-    Base frame i stands for the time from (i - 1/2) to (i + 1/2) hops.
+    That is their intersection over union. Base frame i is the time from (i - 1/2) to (i + 1/2) hops.
 
     Arguments
     ---------
@@ -246,7 +246,7 @@ def segment_overlap(masks, events, frame_seconds):
 
 
 def _check(scores, targets):
-    """Scores and boolean targets as arrays, or an error."""
+    """Return scores and Boolean targets as arrays, or raise an error."""
     scores, targets = np.asarray(scores), np.asarray(targets)
     if scores.ndim != 2 or scores.shape != targets.shape or not scores.size:
         raise ValueError(

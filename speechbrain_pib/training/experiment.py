@@ -41,7 +41,7 @@ class RecipeData(NamedTuple):
 
 
 def start_experiment(script, miniature=None, arguments=None):
-    """Reads the command line and makes the output folder.
+    """Read the command line and make the output folder.
 
     Arguments
     ---------
@@ -79,7 +79,7 @@ def start_experiment(script, miniature=None, arguments=None):
 
 
 def load_data(prepare, hparams, splits, make_datasets=clip_datasets):
-    """Gets the data sets of a recipe from raw files, or from a packed folder.
+    """Get the data sets of a recipe from raw files, or from a packed folder.
 
     Arguments
     ---------
@@ -88,8 +88,8 @@ def load_data(prepare, hparams, splits, make_datasets=clip_datasets):
         folder; writes the manifests, classes.txt and coverage.json into the
         output folder.
     hparams : dict
-        "packed_folder" (see speechbrain_pib.dataio.packing.manifests) where there can be
-        one, "output_folder" and what make_datasets needs.
+        "packed_folder" (see speechbrain_pib.dataio.packing.manifests) where
+        there can be one, "output_folder" and what make_datasets needs.
     splits : list
         As for make_datasets.
     make_datasets : callable
@@ -116,7 +116,7 @@ def load_data(prepare, hparams, splits, make_datasets=clip_datasets):
 
 
 def train_and_test(brain_class, hparams, run_opts, data):
-    """Trains a classifier, and tests its best checkpoint.
+    """Train a classifier, and test its best checkpoint.
 
     Arguments
     ---------

@@ -96,6 +96,7 @@ class LatentAttention(torch.nn.Module):
         """
         normed = self.norm(latents)
         context = normed if context is None else self.norm_context(context)
+        # [batch, heads, latents or tokens, head_size]
         query = self._split_heads(self.to_q(normed))
         key, value = self.to_kv(context).chunk(2, dim=-1)
         attended = scaled_dot_product_attention(
@@ -331,12 +332,14 @@ class LatentDecoder(torch.nn.Module):
                 f"and was given {grids.shape[1]}"
             )
         tokens = self._tokens(grids, time_positions)
+        # [batch, latents, latent_size]
         latents = self.latents.expand(grids.shape[0], -1, -1)
         pooled = []
         for level, pass_tokens in zip(self.levels, tokens.unbind(1)):
             latents = level(latents, pass_tokens)
             pooled.append(self.norm(latents.mean(dim=1)))
-        pooled = torch.stack(pooled, dim=1)
+        pooled = torch.stack(pooled, dim=1)  # [batch, passes, latent_size]
+        # [batch, latent_size, passes] -> [batch, latent_size]
         fused = self.fusion(pooled.transpose(1, 2)).squeeze(-1).relu()
         logits = self.classifier(self.dropout(fused))
         return logits, self.classifier(pooled), fused

@@ -96,6 +96,7 @@ class PooledAttention(torch.nn.Module):
         else:
             (query,), size = self._pool(grid, "q")
             (key, value), _ = self._pool(grid, "kv")
+        # [batch, heads, tokens, head_size] -> [batch, tokens, output_size]
         attended = scaled_dot_product_attention(query, key, value) + query
         attended = attended.transpose(1, 2).flatten(2)
         return self.proj(attended).unflatten(1, size)
@@ -119,7 +120,8 @@ class PooledAttention(torch.nn.Module):
         """
         pools = [getattr(self, f"pool_{name}") for name in names]
         norms = [getattr(self, f"norm_{name}") for name in names]
-        # One kernel for all heads.
+        # One kernel for all heads: [names, 1, head_size, 1, 3, 3] becomes
+        # [names * heads * head_size, 1, 3, 3].
         kernel = torch.stack([pool.weight for pool in pools]).unsqueeze(1)
         kernel = kernel.expand(-1, self.num_heads, -1, -1, -1, -1).flatten(0, 2)
         # To a convolution, the permuted view is in channels-last layout.
@@ -130,6 +132,7 @@ class PooledAttention(torch.nn.Module):
             padding=pools[0].padding,
             groups=len(kernel),
         )
+        # [batch, names, heads, head_size, tokens]
         parts = pooled.flatten(2).unflatten(1, (len(names), self.num_heads, -1))
         pairs = zip(norms, parts.transpose(3, 4).unbind(1))
         return [norm(part) for norm, part in pairs], pooled.shape[2:]
@@ -215,6 +218,7 @@ class MultiscaleBlock(torch.nn.Module):
         normed = self.norm1(grid)
         skip = grid if self.proj is None else self.proj(normed)
         if self.pool_skip is not None:
+            # A pooling takes [batch, channels, time, frequency].
             skip = self.pool_skip(skip.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         grid = skip + self.drop_path(self.attn(normed))
         return grid + self.drop_path(self.mlp(self.norm2(grid)))
@@ -339,6 +343,7 @@ class MViTv2(torch.nn.Module):
         grid : torch.Tensor
             Normalised features [batch, time, frequency, output_size].
         """
+        # [batch, 1, frames, n_mels] -> [batch, time, frequency, embed_dim]
         grid = self.patch_embed(log_mel.unsqueeze(1)).permute(0, 2, 3, 1)
         return self.norm(self.blocks(grid.contiguous()))
 

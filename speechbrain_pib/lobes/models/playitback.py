@@ -236,6 +236,7 @@ class PlayItBack(torch.nn.Module):
                 f"{list(wavs.shape)}: crop or pad them first"
             )
         n_frames = self.fbank.n_frames
+        # Frames per base frame [batch, T], and base frames [batch, 1].
         density = wavs.new_ones(wavs.shape[0], n_frames, dtype=torch.float32)
         length = n_frames * density[:, :1]
         if lengths is not None:
@@ -265,11 +266,12 @@ class PlayItBack(torch.nn.Module):
 
     def _listen(self, wavs, density, length, drawn):
         """One pass: its input, features and, with a selector, selection."""
-        positions = frame_positions(density)
-        centres = (positions - 0.5) * self.fbank.hop_length
-        log_mel = self.fbank(wavs, centres)
+        positions = frame_positions(density)  # [batch, T]
+        centres = (positions - 0.5) * self.fbank.hop_length  # in samples
+        log_mel = self.fbank(wavs, centres)  # [batch, T, n_mels]
         if drawn is not None:
             log_mel = self.augment(log_mel, positions, drawn)
+        # [batch, time, frequency, features]
         grid = self._call(self.backbone.forward_features, log_mel)
         steps = self.backbone.token_positions(positions.shape[1])
         listened = {
@@ -292,18 +294,21 @@ class PlayItBack(torch.nn.Module):
     def _select(self, listened, positions, density, length):
         """Foreground and background: attention, mask and logits."""
         grid = listened["grids"]
-        valid_steps = _within(listened["times"], length)
+        valid_steps = _within(listened["times"], length)  # [batch, time]
+        # Of foreground and background [batch, 2, time].
         attention = self.selector(grid, valid_steps).float()
         n_frames = positions.shape[1]
         attention = attention * valid_steps.unsqueeze(1)
         salience = upsample_salience(
             attention[:, 0], self.backbone.token_positions(n_frames), n_frames
         )
+        # Salience of the foreground and what is above its mean [batch, T].
         mask = salient_frames(salience, _within(positions, length))
         # One more step that holds nothing: without it the scale of the
         # attention is free, and a little of everything is as good as all of
         # what matters.
         shares = attention / (attention.sum(dim=-1, keepdim=True) + 1.0)
+        # [batch, 2, time] @ [batch, time, features]
         pooled = shares @ grid.mean(dim=2).to(shares.dtype)
         foreground, background = self.backbone.forward_head(pooled).unbind(1)
         return {
@@ -317,7 +322,7 @@ class PlayItBack(torch.nn.Module):
         """Fuses the passes into the output."""
         times = passes.pop("times")
         if self.decoder is None:
-            pooled = passes["grids"].mean(dim=(2, 3))
+            pooled = passes["grids"].mean(dim=(2, 3))  # [batch, 1, features]
             pass_logits = self.backbone.forward_head(pooled)
             logits = pass_logits.squeeze(1)
             embeddings = pooled.squeeze(1)

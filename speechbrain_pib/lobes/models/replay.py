@@ -64,8 +64,9 @@ def frame_positions(density):
     n_frames = density.shape[1]
     total = density.sum(dim=1, keepdim=True)
     cumulated = density.cumsum(dim=1)
-    frames = torch.arange(n_frames, device=density.device) + 0.5
-    targets = frames / n_frames * total
+    frames = torch.arange(n_frames, device=density.device) + 0.5  # [T]
+    targets = frames / n_frames * total  # [batch, T]
+    # The base frame that each frame of the pass falls into [batch, T].
     cells = torch.searchsorted(cumulated, targets, right=True)
     cells = cells.clamp(max=n_frames - 1)
     inside = density.gather(1, cells)
@@ -97,6 +98,7 @@ def to_base_frames(mask, density):
     tensor([[ True, False, False]])
     """
     n_frames = density.shape[1]
+    # Where the middle of each base frame comes in the pass [batch, T].
     middles = density.cumsum(dim=1) - density / 2
     frames = middles / density.sum(dim=1, keepdim=True) * n_frames
     return mask.gather(1, frames.long().clamp(0, n_frames - 1))
@@ -122,7 +124,7 @@ def positions_at(positions, frames):
     >>> positions_at(torch.tensor([[0.5, 2.5]]), torch.tensor([0.0, 0.25]))
     tensor([[0.5000, 1.0000]])
     """
-    frames = frames.clamp(0, positions.shape[1] - 1)
+    frames = frames.clamp(0, positions.shape[1] - 1)  # [n]
     left, right = frames.floor().long(), frames.ceil().long()
     return torch.lerp(positions[:, left], positions[:, right], frames - left)
 
@@ -153,6 +155,7 @@ def upsample_salience(salience, frames, n_frames):
     """
     if len(frames) == 1:
         return salience.expand(-1, n_frames)
+    # Frame, and the time step on its right, by index [n_frames].
     targets = torch.arange(n_frames, device=frames.device, dtype=frames.dtype)
     right = torch.searchsorted(frames, targets, right=True)
     right = right.clamp(1, len(frames) - 1)
@@ -181,7 +184,7 @@ def salient_frames(salience, valid):
     >>> salient_frames(torch.tensor([[0.0, 1.0]]), torch.ones(1, 2).bool())
     tensor([[False,  True]])
     """
-    count = valid.sum(dim=1, keepdim=True).clamp(min=1)
+    count = valid.sum(dim=1, keepdim=True).clamp(min=1)  # [batch, 1]
     mean = (salience * valid).sum(dim=1, keepdim=True) / count
     # A constant salience must not select by its rounding noise.
     return (salience > mean + 1e-6) & valid
@@ -209,6 +212,7 @@ def mask_to_segments(mask, frame_seconds):
     >>> mask_to_segments(torch.tensor([False, True, True, False]), 0.01)
     [(0.005, 0.025)]
     """
+    # 1 where a run starts, -1 after its end [T + 1].
     edges = torch.nn.functional.pad(mask.int().cpu(), (1, 1)).diff()
     starts = (edges == 1).nonzero().squeeze(1).tolist()
     stops = (edges == -1).nonzero().squeeze(1).tolist()

@@ -83,10 +83,11 @@ class SlotAttention(torch.nn.Module):
             sums to one over the slots.
         """
         inputs = self.norm_input(inputs)
+        # [batch, time, slot_size]
         key, value = self.to_k(inputs), self.to_v(inputs)
-        slots = self._start(inputs)
+        slots = self._start(inputs)  # [batch, slots, slot_size]
         for _ in range(self.iterations):
-            weights = self._attend(slots, key)
+            weights = self._attend(slots, key)  # [batch, slots, time]
             if valid is not None:
                 weights = weights * valid.unsqueeze(1)
             weights = weights / (weights.sum(-1, keepdim=True) + 1e-8)
@@ -104,10 +105,12 @@ class SlotAttention(torch.nn.Module):
     def _attend(self, slots, key):
         """Softmax over the slots of their match with each element."""
         query = self.to_q(self.norm_slots(slots)) * self.scale
+        # [batch, slots, slot_size] @ [batch, slot_size, time]
         return (query @ key.transpose(1, 2)).softmax(dim=1)
 
     def _update(self, slots, updates):
         """Recurrent update and residual MLP, on all slots at once."""
+        # A GRUCell takes rows: [batch * slots, slot_size].
         new = self.gru(updates.flatten(0, 1), slots.flatten(0, 1))
         new = new.view_as(slots)
         return new + self.mlp(new)
@@ -163,6 +166,7 @@ class SlotSelector(torch.nn.Module):
         time = torch.linspace(
             0, 1, grid.shape[1], device=grid.device, dtype=grid.dtype
         )
+        # [time, 2] -> [time, input_size]
         position = self.position(torch.stack([time, 1 - time], dim=-1))
         _, attention = self.slot_attention(grid.mean(dim=2) + position, valid)
         return attention
