@@ -45,6 +45,7 @@ from speechbrain_pib.training.experiment import (
     train_and_test,
 )
 from speechbrain_pib.training.skimming import SkimmingBrain
+from speechbrain_pib.utils.files import atomic_writer
 from speechbrain_pib.utils.skimming_weights import load_fusion, load_skimmer
 
 logger = get_logger(__name__)
@@ -100,8 +101,8 @@ def train_student(hparams, run_opts):
 def save_weights(model, path):
     """Writes the weights of a model, whole or not at all."""
     state = {name: value.cpu() for name, value in model.state_dict().items()}
-    torch.save(state, f"{path}.tmp")
-    os.replace(f"{path}.tmp", path)
+    with atomic_writer(path, "wb") as file:
+        torch.save(state, file)
 
 
 def train_skimmer(hparams, run_opts):

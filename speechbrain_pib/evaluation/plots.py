@@ -6,7 +6,6 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch, Polygon
 from matplotlib.patheffects import withStroke
 from sklearn.metrics import confusion_matrix
+
+from speechbrain_pib.utils.files import atomic_writer
 
 SEGMENT_COLOR = "#0e8f8a"
 OUTLINE_COLOR = "#4de3dc"
@@ -360,8 +361,10 @@ def save_figure(figure, path):
     >>> save_figure(Figure(), getfixture("tmpdir") / "nothing.png")
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
-    FigureCanvasAgg(figure).print_figure(
-        temporary, bbox_inches="tight", pad_inches=0.08
-    )
-    os.replace(temporary, path)
+    with atomic_writer(path, "wb") as file:
+        FigureCanvasAgg(figure).print_figure(
+            file,
+            format=path.suffix[1:],
+            bbox_inches="tight",
+            pad_inches=0.08,
+        )

@@ -7,14 +7,13 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import os
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from speechbrain_pib.evaluation.metrics import summarize_classification
+from speechbrain_pib.utils.files import atomic_writer
 
 
 class _Part(NamedTuple):
@@ -149,9 +148,7 @@ class ClipScores:
                 f"{len(class_names)} class names for scores of "
                 f"{self.targets.shape[1]} classes; {path} is not written"
             )
-        path = Path(path)
-        temporary = path.with_name(path.name + ".part")
-        with open(temporary, "wb") as file:
+        with atomic_writer(path, "wb") as file:
             np.savez_compressed(
                 file,
                 ids=np.array(self.ids),
@@ -159,7 +156,6 @@ class ClipScores:
                 class_names=np.array(class_names),
                 **self.scores,
             )
-        os.replace(temporary, path)
 
     def _local(self):
         """Join this process's clips as arrays; an empty dict if it has none."""

@@ -19,6 +19,7 @@ import h5py
 import numpy as np
 import torch
 
+from speechbrain_pib.utils.files import atomic_path
 from speechbrain_pib.utils.pickles import RefusedPickleError, check_places
 
 HDF5_LOCATOR = re.compile(r"(.+\.(?:hdf5|h5))::(.+)")
@@ -334,13 +335,6 @@ class FeatureStore:
     @contextlib.contextmanager
     def _replacing(self, path):
         """An HDF5 file that appears under its name when it is complete."""
-        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-        temporary = f"{path}.{os.getpid()}.tmp"
-        try:
-            with h5py.File(temporary, "w") as file:
-                file.attrs["settings"] = self.settings
-                yield file
-            os.replace(temporary, path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(temporary)
+        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+            file.attrs["settings"] = self.settings
+            yield file

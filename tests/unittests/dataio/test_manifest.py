@@ -20,7 +20,6 @@ from speechbrain_pib.dataio.manifest import (
 )
 from speechbrain_pib.dataio.preparation import is_prepared, mark_prepared
 from speechbrain_pib.epic.annotations import read_class_names
-from speechbrain_pib.utils.files import atomic_writer
 
 
 def read_rows(path):
@@ -59,17 +58,6 @@ def test_bad_manifest_is_not_written(tmp_path, rows, message):
     with pytest.raises(ValueError, match=message):
         write_manifest(path, rows)
     assert not os.listdir(tmp_path)
-
-
-def test_interrupted_write_keeps_the_old_file(tmp_path):
-    path = tmp_path / "note.txt"
-    path.write_text("old")
-    with pytest.raises(KeyboardInterrupt):
-        with atomic_writer(path) as file:
-            file.write("half")
-            raise KeyboardInterrupt
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["note.txt"]
 
 
 @pytest.mark.parametrize(
