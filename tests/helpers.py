@@ -11,7 +11,11 @@ from collections import defaultdict
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+import torch
+
 ROOT = Path(__file__).resolve().parents[1]
+FIXTURES = ROOT / "tests/fixtures"
 _loaded = defaultdict(dict)
 
 
@@ -44,3 +48,14 @@ def read_rows(path):
     """Read a CSV file with a header: one dictionary for each row."""
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def read_published(name, group):
+    """Read numbers of published code: the tensors of one group of a file."""
+    prefix = f"{group}/"
+    with np.load(FIXTURES / f"published/{name}.npz") as arrays:
+        return {
+            key.removeprefix(prefix): torch.from_numpy(arrays[key])
+            for key in arrays.files
+            if key.startswith(prefix)
+        }
