@@ -13,7 +13,7 @@ import math
 
 
 class WarmupCosine:
-    """Factor on the base learning rate of each parameter group.
+    """Linear warm-up, then half a cosine: a factor on base learning rates.
 
     Arguments
     ---------
@@ -45,7 +45,7 @@ class WarmupCosine:
         self.end = end
 
     def __call__(self, epoch):
-        """Compute the factor at a moment of the training.
+        """Return the factor at a moment of the training.
 
         Arguments
         ---------
@@ -64,7 +64,7 @@ class WarmupCosine:
 
 
 class WarmupMultiStep:
-    """Factor on the base learning rates that falls at milestones.
+    """Warm-up, then steps at milestones: a factor on base learning rates.
 
     Arguments
     ---------
@@ -93,7 +93,7 @@ class WarmupMultiStep:
         self.start = start
 
     def __call__(self, epoch):
-        """Compute the factor at a moment of the training.
+        """Return the factor at a moment of the training.
 
         Arguments
         ---------

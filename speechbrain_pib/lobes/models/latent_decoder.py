@@ -14,7 +14,7 @@ from torch.nn.functional import gelu, scaled_dot_product_attention
 
 
 def fourier_positions(positions, num_bands, max_frequency):
-    """Fourier features of positions in [-1, 1].
+    """Compute Fourier features of positions in [-1, 1].
 
     Arguments
     ---------
@@ -80,7 +80,7 @@ class LatentAttention(torch.nn.Module):
         self.to_out = torch.nn.Linear(inner_size, latent_size)
 
     def forward(self, latents, context=None):
-        """Attends and adds.
+        """Attend to the context and add the residual.
 
         Arguments
         ---------
@@ -130,7 +130,7 @@ class GatedFeedForward(torch.nn.Module):
         self.contract = torch.nn.Linear(4 * latent_size, latent_size)
 
     def forward(self, latents):
-        """Transforms and adds.
+        """Transform and add the residual.
 
         Arguments
         ---------
@@ -193,7 +193,7 @@ class DecoderLevel(torch.nn.Module):
             self.self_blocks.append(GatedFeedForward(latent_size))
 
     def forward(self, latents, tokens):
-        """Updates the latents with a pass.
+        """Update the latents with a pass.
 
         Arguments
         ---------
@@ -307,7 +307,7 @@ class LatentDecoder(torch.nn.Module):
         return {"latents"}
 
     def forward(self, grids, time_positions=None):
-        """Reads all passes and classifies.
+        """Read all passes and classify.
 
         Arguments
         ---------
@@ -345,7 +345,7 @@ class LatentDecoder(torch.nn.Module):
         return logits, self.classifier(pooled), fused
 
     def _tokens(self, grids, time_positions):
-        """Appends positions: [batch, passes, tokens, context_size]."""
+        """Append Fourier positions: [batch, passes, tokens, context_size]."""
         time, frequency = grids.shape[2:4]
         if time_positions is None:
             time_positions = torch.linspace(-1, 1, time, device=grids.device)

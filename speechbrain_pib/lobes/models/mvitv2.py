@@ -79,7 +79,7 @@ class PooledAttention(torch.nn.Module):
             self.add_module(f"norm_{name}", norm)
 
     def forward(self, grid):
-        """Attends.
+        """Attend within the grid.
 
         Arguments
         ---------
@@ -102,7 +102,7 @@ class PooledAttention(torch.nn.Module):
         return self.proj(attended).unflatten(1, size)
 
     def _pool(self, grid, names):
-        """Projects and pools some of queries, keys and values in one call.
+        """Project and pool some of queries, keys and values in one call.
 
         Arguments
         ---------
@@ -138,7 +138,7 @@ class PooledAttention(torch.nn.Module):
         return [norm(part) for norm, part in pairs], pooled.shape[2:]
 
     def _project(self, grid, names):
-        """The rows of the projection that belong to some of q, k and v."""
+        """Project a grid to some of queries, keys and values."""
         if names == "qkv":
             return self.qkv(grid)
         width = self.proj.in_features
@@ -203,7 +203,7 @@ class MultiscaleBlock(torch.nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(self, grid):
-        """Runs the block.
+        """Apply the block.
 
         Arguments
         ---------
@@ -287,7 +287,7 @@ class MViTv2(torch.nn.Module):
 
     @staticmethod
     def _build_blocks(embed_dim, depths, drop_path):
-        """Yields the blocks of all stages."""
+        """Yield the blocks of all stages."""
         last = sum(depths) - 1
         index, channels, key_stride = 0, embed_dim, 4
         for stage, depth in enumerate(depths):
@@ -307,13 +307,13 @@ class MViTv2(torch.nn.Module):
 
     @staticmethod
     def _initialize(module):
-        """Truncated normal weights and zero biases, as published."""
+        """Draw truncated normal weights, zero the biases, as published."""
         if isinstance(module, torch.nn.Linear):
             torch.nn.init.trunc_normal_(module.weight, std=0.02)
             torch.nn.init.zeros_(module.bias)
 
     def token_positions(self, n_frames):
-        """Where the grid's time steps are centred on the input.
+        """Compute the frame at the centre of each time step of the grid.
 
         Arguments
         ---------
@@ -331,7 +331,7 @@ class MViTv2(torch.nn.Module):
         )
 
     def forward_features(self, log_mel):
-        """Computes the feature grid.
+        """Compute the feature grid.
 
         Arguments
         ---------
@@ -348,7 +348,7 @@ class MViTv2(torch.nn.Module):
         return self.norm(self.blocks(grid.contiguous()))
 
     def forward_head(self, pooled):
-        """Classifies pooled features.
+        """Classify pooled features.
 
         Arguments
         ---------
@@ -363,7 +363,7 @@ class MViTv2(torch.nn.Module):
         return self.head(self.dropout(pooled))
 
     def forward(self, log_mel):
-        """Computes the feature grid and its classification.
+        """Compute the feature grid and its logits.
 
         Arguments
         ---------

@@ -18,7 +18,7 @@ import torch
 
 
 def replay_density(mask, refinement):
-    """Density of a replay: dense inside the selection, 1 elsewhere.
+    """Compute the density of a replay: high inside the selection, else 1.
 
     Arguments
     ---------
@@ -41,7 +41,7 @@ def replay_density(mask, refinement):
 
 
 def frame_positions(density):
-    """Positions of a pass's frames on the original time axis.
+    """Compute the positions of a pass's frames in original time.
 
     Output frame j stands where the cumulative density reaches (j + 1/2) / T of
     its total. Constant density gives the uniform grid j + 1/2.
@@ -75,7 +75,7 @@ def frame_positions(density):
 
 
 def to_base_frames(mask, density):
-    """Takes a mask over the frames of a pass back to original time.
+    """Map a mask over the frames of a pass back to original time.
 
     A base frame is selected if the frame of the pass that shows its middle is.
 
@@ -105,7 +105,7 @@ def to_base_frames(mask, density):
 
 
 def positions_at(positions, frames):
-    """Positions of a pass at frame indices between its frames.
+    """Interpolate positions of a pass at fractional frame indices.
 
     Arguments
     ---------
@@ -130,7 +130,7 @@ def positions_at(positions, frames):
 
 
 def upsample_salience(salience, frames, n_frames):
-    """Linear interpolation of a salience from time steps to every frame.
+    """Interpolate a salience linearly from time steps to frames.
 
     Arguments
     ---------
@@ -165,7 +165,7 @@ def upsample_salience(salience, frames, n_frames):
 
 
 def salient_frames(salience, valid):
-    """Frames whose salience is above the mean of their clip.
+    """Select the frames whose salience is above the mean of their clip.
 
     Arguments
     ---------
@@ -191,7 +191,7 @@ def salient_frames(salience, valid):
 
 
 def mask_to_segments(mask, frame_seconds):
-    """Runs of a mask over base frames as segments of the original clip.
+    """Convert runs of a mask over base frames into segments in seconds.
 
     Base frame i stands for the time within half a hop of its centre.
 

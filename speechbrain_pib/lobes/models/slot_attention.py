@@ -65,7 +65,7 @@ class SlotAttention(torch.nn.Module):
         return {"slots_mu", "slots_logsigma"}
 
     def forward(self, inputs, valid=None):
-        """Runs the competition.
+        """Let the slots compete for the elements of a sequence.
 
         Arguments
         ---------
@@ -95,7 +95,7 @@ class SlotAttention(torch.nn.Module):
         return slots, self._attend(slots, key)
 
     def _start(self, inputs):
-        """The learned starts, with noise in training."""
+        """Return the learned starts of the slots, with noise in training."""
         slots = self.slots_mu.expand(inputs.shape[0], -1, -1)
         if self.training:
             noise = torch.randn_like(slots)
@@ -103,13 +103,13 @@ class SlotAttention(torch.nn.Module):
         return slots
 
     def _attend(self, slots, key):
-        """Softmax over the slots of their match with each element."""
+        """Compute the softmax over slots of their match with each element."""
         query = self.to_q(self.norm_slots(slots)) * self.scale
         # [batch, slots, slot_size] @ [batch, slot_size, time]
         return (query @ key.transpose(1, 2)).softmax(dim=1)
 
     def _update(self, slots, updates):
-        """Recurrent update and residual MLP, on all slots at once."""
+        """Update all slots by a GRU and a residual MLP."""
         # A GRUCell takes rows: [batch * slots, slot_size].
         new = self.gru(updates.flatten(0, 1), slots.flatten(0, 1))
         new = new.view_as(slots)
@@ -117,7 +117,7 @@ class SlotAttention(torch.nn.Module):
 
 
 class SlotSelector(torch.nn.Module):
-    """Tells the foreground of a sound from its background over time.
+    """Separate foreground from background over time by two slots.
 
     Slot 0 is the foreground, slot 1 the background. The features are averaged
     over frequency and given a soft position embedding of (t, 1 - t). The
@@ -149,7 +149,7 @@ class SlotSelector(torch.nn.Module):
         )
 
     def forward(self, grid, valid=None):
-        """Shares each time step between foreground and background.
+        """Divide each time step between foreground and background.
 
         Arguments
         ---------

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from speechbrain_pib.evaluation.metrics import top_k_accuracy
 from speechbrain_pib.evaluation.video_metrics import (
@@ -10,6 +9,7 @@ from speechbrain_pib.evaluation.video_metrics import (
     mean_interpolated_average_precision,
     summarize_videos,
 )
+from tests.helpers import read_published
 
 
 def slow_interpolated_average_precision(scores, targets):
@@ -52,11 +52,10 @@ def test_classes_without_positives_are_not_averaged():
     assert (value, classes) == (single, 1)
 
 
-def test_numbers_of_the_published_code(shared):
-    with np.load(shared / "parity/listen_to_look/map.npz") as arrays:
-        published = dict(arrays)
-    probabilities = torch.from_numpy(published["scores"]).softmax(-1).numpy()
-    targets = np.eye(20)[published["labels"]]
+def test_numbers_of_the_published_code():
+    published = read_published("listen_to_look", "map")
+    probabilities = published["scores"].softmax(-1).numpy()
+    targets = np.eye(20)[published["labels"].numpy()]
     summary = summarize_videos(probabilities, targets)
     present = summary["classes_with_positives"]
     assert summary["mAP"] == pytest.approx(published["mean_ap_present_only"])
