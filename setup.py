@@ -35,11 +35,18 @@ setup(
         "torchaudio>=2.7.1",
         "speechbrain>=1.1.2",
         "hyperpyyaml",
+        "PyYAML",
+        "numpy",
         "librosa",
         "h5py",
         "soundfile",
         "scikit-learn",
         "matplotlib",
+        # Goes on with another kind of lock where flock does not exist.
+        "filelock>=3.24",
+        "pooch",
+        "tqdm",
+        "huggingface_hub",
     ],
     extras_require={
         # ruff is bounded: each minor release may format differently.

@@ -1,23 +1,34 @@
-"""PlayItBackBrain: the training and evaluation that all recipes share.
+"""PlayItBackBrain: how recipes train, test and export Play It Back.
 
 Authors
  * The speechbrain_pib developers 2026
 """
 
+import os
+import shlex
+import sys
+
 import numpy as np
 import speechbrain as sb
 import torch
+from speechbrain.utils.distributed import run_on_main
 
 from speechbrain_pib.evaluation.metrics import segment_overlap
-from speechbrain_pib.evaluation.reports import write_results
+from speechbrain_pib.evaluation.reports import (
+    describe_outputs,
+    write_results,
+)
 from speechbrain_pib.evaluation.scores import ClipScores
+from speechbrain_pib.inference.export import export_inference
 from speechbrain_pib.lobes.models.controls import control_frames, fixed_places
 from speechbrain_pib.lobes.models.replay import mask_to_segments
 from speechbrain_pib.training.classification import ClassificationBrain
+from speechbrain_pib.training.experiment import train_and_test
+from speechbrain_pib.utils.weights import load_backbone
 
 
 class PlayItBackBrain(ClassificationBrain):
-    """Trains and evaluates a PlayItBack model.
+    """Train and evaluate a PlayItBack model.
 
     Batches hold "id", "wavs" [batch, views, samples], "lengths" (relative)
     [batch, views], "target" (one-hot or multi-hot) [batch, classes] and
@@ -30,8 +41,7 @@ class PlayItBackBrain(ClassificationBrain):
     "loss" (PlayItBackLoss), "selection" ("learned", or a control to train and
     test with), "random_seconds" (width of its random segments), "controls"
     (selections that take the place of the learned one in the test),
-    "label_encoder", "output_folder" and "pictures" (number of test clips to
-    draw).
+    "output_folder" and "pictures" (number of test clips to draw).
 
     Example
     -------
@@ -40,7 +50,7 @@ class PlayItBackBrain(ClassificationBrain):
     """
 
     def compute_forward(self, batch, stage):
-        """Listens to a batch, every view as a clip of its own.
+        """Listen to a batch, every view as a clip of its own.
 
         Arguments
         ---------
@@ -56,8 +66,6 @@ class PlayItBackBrain(ClassificationBrain):
         targets : torch.Tensor
             Their targets, soft after mixing [batch * views, classes].
         """
-        # While it is on the host; asking the device would wait for it.
-        self.readable = batch.readable.data.flatten().tolist()
         batch = batch.to(self.device, non_blocking=True)
         wavs, lengths, targets = self._flatten_views(batch)
         masks = None
@@ -74,7 +82,7 @@ class PlayItBackBrain(ClassificationBrain):
         return self._listen(wavs, lengths, masks, stage), targets
 
     def _listen(self, wavs, lengths, masks, stage):
-        """Calls the model; in evaluation always with as many clips, so that a
+        """Call the model; in evaluation always with as many clips, so that a
         compiled one is not compiled again for the last batch."""
         count = len(wavs)
         self.largest = max(self.largest, count)
@@ -95,15 +103,22 @@ class PlayItBackBrain(ClassificationBrain):
         )
 
     def _replays_a_control(self):
-        """Whether the replays follow a control."""
+        """Tell whether the replays follow a control."""
         return self._replays() and self.hparams.selection != "learned"
 
     def _replays(self):
-        """Whether there are replays."""
+        """Tell whether there are replays."""
         return self.hparams.model.replays > 0
 
+    @property
+    def _controls(self):
+        """What takes the place of the learned selection in the test."""
+        if not self._replays() or self._replays_a_control():
+            return []
+        return self.hparams.controls
+
     def _flatten_views(self, batch):
-        """Waveforms, relative lengths and targets of all views."""
+        """Take waveforms, relative lengths and targets of all views."""
         wavs = batch.wavs.data
         targets = batch.target.data.float()
         return (
@@ -113,7 +128,7 @@ class PlayItBackBrain(ClassificationBrain):
         )
 
     def compute_objectives(self, predictions, batch, stage):
-        """Computes the loss and, in evaluation, keeps the scores.
+        """Compute the loss and, in evaluation, keep the scores.
 
         Arguments
         ---------
@@ -131,21 +146,20 @@ class PlayItBackBrain(ClassificationBrain):
         output, targets = predictions
         losses = self.hparams.loss(output, targets)
         self.loss_terms.append({k: v.detach() for k, v in losses.items()})
-        self.unreadable += self.readable.count(False)
+        self.unreadable += (~batch.readable.data).sum()
         if stage != sb.Stage.TRAIN:
             self._keep_scores(output, batch, stage)
         return losses["loss"]
 
     def _keep_scores(self, output, batch, stage):
-        """Appends the scores of a batch, averaged over the views."""
+        """Append the scores of a batch, averaged over the views."""
         logits = {}
         if stage == sb.Stage.TEST and self._replays():
             for index, of_pass in enumerate(output.pass_logits.unbind(1)):
                 logits[f"pass_{index}"] = of_pass
         logits["fused"] = output.logits
         if stage == sb.Stage.TEST:
-            if self._replays() and not self._replays_a_control():
-                logits.update(self._control_logits(output, batch, stage))
+            logits.update(self._control_logits(output, batch, stage))
             if hasattr(batch, "event") and not self._replays_a_control():
                 self._keep_overlap(output, batch)
             self._keep_pictures(output, batch)
@@ -156,10 +170,15 @@ class PlayItBackBrain(ClassificationBrain):
             .mean(dim=1)
             for name, values in logits.items()
         }
-        self.scores.append(batch.id, batch.target.data, scores, self.readable)
+        self.scores.append(
+            batch.id,
+            batch.target.data,
+            scores,
+            batch.readable.data.squeeze(1),
+        )
 
     def _keep_overlap(self, output, batch):
-        """Appends how well each pass found the true event."""
+        """Append how well each pass found the true event."""
         if output.masks is None:
             return
         overlaps = [
@@ -172,24 +191,24 @@ class PlayItBackBrain(ClassificationBrain):
             batch.id,
             torch.ones_like(table),
             {"overlap": table},
-            self.readable,
+            batch.readable.data.squeeze(1),
         )
 
     def _control_logits(self, output, batch, stage):
-        """Fused logits of the same model when it replays a control."""
+        """Compute the fused logits when the same model replays a control."""
         wavs, lengths, _ = self._flatten_views(batch)
-        widths = output.masks[:, 0].sum(dim=1)
         logits = {}
-        for control in self.hparams.controls:
+        for control in self._controls:
             if control == "event" and not hasattr(batch, "event"):
                 continue
+            widths = output.masks[:, 0].sum(dim=1)
             masks = self._select(control, batch, stage, widths, output.log_mel)
             heard = self._listen(wavs, lengths, masks, stage)
             logits[f"fused_{control}"] = heard.logits
         return logits
 
     def _select(self, control, batch, stage, widths, log_mel=None):
-        """Masks of a control [batch * views, replays, T]."""
+        """Make the masks of a control [batch * views, replays, T]."""
         model = self.hparams.model
         mask = control_frames(
             control,
@@ -208,7 +227,7 @@ class PlayItBackBrain(ClassificationBrain):
         return fbank.hop_length / fbank.sample_rate
 
     def _random_places(self, batch, stage):
-        """Uniform in [0, 1): fresh in training, else fixed for each clip."""
+        """Draw from [0, 1): afresh in training, else fixed for each clip."""
         views = batch.wavs.data.shape[1]
         if stage == sb.Stage.TRAIN:
             return torch.rand(len(batch.id) * views, device=self.device)
@@ -216,13 +235,13 @@ class PlayItBackBrain(ClassificationBrain):
         return fixed_places(names).to(self.device)
 
     def on_stage_start(self, stage, epoch=None):
-        """Prepares the statistics of a stage."""
+        """Prepare the statistics of a stage."""
         super().on_stage_start(stage, epoch)
         self.overlaps, self.pictures = ClipScores(), {}
         self.largest = 0
 
     def describe_test(self):
-        """What was replayed, and how well it fits the true events."""
+        """Tell what was replayed, and how well it fits the true events."""
         description = {"replays": self.hparams.model.replays}
         if self._replays():
             description["selection"] = self.hparams.selection
@@ -231,7 +250,7 @@ class PlayItBackBrain(ClassificationBrain):
         return description
 
     def _summarize_overlaps(self):
-        """Mean overlap with the true event, and share selected, per pass."""
+        """Average overlap with the true event and share selected, per pass."""
         table = self.overlaps.gather().scores["overlap"].mean(axis=0)
         overlap, share = np.split(table, 2)
         return {
@@ -243,22 +262,23 @@ class PlayItBackBrain(ClassificationBrain):
         }
 
     def write_results(self):
-        """Writes tables, scores and pictures; shows the table."""
+        """Write tables, scores and pictures; show the table."""
         text = write_results(
             self.hparams.output_folder,
             self.results,
             self.scores,
             self.class_names,
+            describe_outputs(self.hparams.model.replays, self._controls),
             self.pictures,
         )
         print(text)
 
     def _keep_pictures(self, output, batch):
-        """Keeps the first clips of the test that can be read for drawing."""
+        """Keep the first clips of the test that can be read for drawing."""
         views = batch.wavs.data.shape[1]
         for index, clip in enumerate(batch.id):
             wanted = len(self.pictures) < self.hparams.pictures
-            if wanted and self.readable[index]:
+            if wanted and batch.readable.data[index]:
                 event = None
                 if hasattr(batch, "event"):
                     event = tuple(batch.event.data[index].tolist())
@@ -274,3 +294,70 @@ class PlayItBackBrain(ClassificationBrain):
                     ],
                     "event": event,
                 }
+
+
+def run_experiment(brain_class, hparams, run_opts, data):
+    """Train and test Play It Back, and write the inference folder.
+
+    Arguments
+    ---------
+    brain_class : type
+        PlayItBackBrain or a subclass of it.
+    hparams : dict
+        As from start_experiment.
+    run_opts : dict
+        As from start_experiment.
+    data : RecipeData
+        As from load_data.
+
+    Example
+    -------
+    >>> run_experiment(
+    ...     PlayItBackBrain, hparams, run_opts, data
+    ... )  # doctest: +SKIP
+    """
+    if not run_opts["test_only"]:
+        _start_backbone(hparams)
+    results = train_and_test(brain_class, hparams, run_opts, data)
+    if not (run_opts["test_only"] or run_opts["debug"]):
+        run_on_main(_export, args=[hparams, data.label_encoder, results])
+    if torch.distributed.is_initialized():
+        # A process that leaves the group open may be aborted at its exit.
+        torch.distributed.destroy_process_group()
+
+
+def _start_backbone(hparams):
+    """Load pretrained weights, without which nothing may be frozen."""
+    model, pretrained = hparams["model"], hparams["pretrained_backbone"]
+    if pretrained is not None:
+        if load_backbone(model.backbone, pretrained) and model.freeze_backbone:
+            raise ValueError(
+                f"the backbone is frozen and the head of {pretrained} is for "
+                "other classes: train a backbone on this data set first "
+                "(backbone.yaml), or give --freeze_backbone=False"
+            )
+    elif model.freeze_backbone:
+        raise ValueError(
+            "the backbone is frozen and nobody trained it: give "
+            "--pretrained_backbone=/path/to/weights (from backbone.yaml), or "
+            "--freeze_backbone=False"
+        )
+
+
+def _export(hparams, label_encoder, results):
+    """Write the inference folder."""
+    folder, model = hparams["output_folder"], hparams["model"]
+    export_inference(
+        os.path.join(folder, "inference"),
+        # The copy in the output folder holds the overrides already.
+        os.path.join(folder, "hyperparams.yaml"),
+        {},
+        model,
+        label_encoder,
+        title=f"Play It Back X{model.replays} on {hparams['dataset']}",
+        dataset=hparams["dataset"],
+        metrics=results["scores"]["fused"],
+        command=shlex.join(["python", *sys.argv]),
+        multi_label=hparams["loss"].multi_label,
+        tasks=hparams["loss"].tasks,
+    )

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains Play It Back on AudioSet (https://arxiv.org/abs/2210.11328).
+"""Train Play It Back on AudioSet (https://arxiv.org/abs/2210.11328).
 
 > python train.py hparams/backbone.yaml --data_folder=/path/to/AudioSet
 > python train.py hparams/pib.yaml --data_folder=/path/to/AudioSet \
@@ -15,13 +15,9 @@ Authors
 from audioset_prepare import prepare_audioset
 from miniature import write_miniature
 
-from speechbrain_pib.core import PlayItBackBrain
+from speechbrain_pib.core import PlayItBackBrain, run_experiment
 from speechbrain_pib.dataio.sampling import class_balanced_sampler
-from speechbrain_pib.training.experiment import (
-    load_data,
-    run_experiment,
-    start_experiment,
-)
+from speechbrain_pib.training.experiment import load_data, start_experiment
 
 
 class AudioSetBrain(PlayItBackBrain):
@@ -30,7 +26,7 @@ class AudioSetBrain(PlayItBackBrain):
     best = "mAP"
 
     def make_train_sampler(self, dataset):
-        """Class-balanced, where balanced_sampling asks for it."""
+        """Draw classes evenly, where balanced_sampling asks for it."""
         if not self.hparams.balanced_sampling:
             return super().make_train_sampler(dataset)
         return class_balanced_sampler(
@@ -41,7 +37,7 @@ class AudioSetBrain(PlayItBackBrain):
 
 
 def prepare_data(hparams):
-    """Writes the manifests, and the miniature where it is asked for."""
+    """Write the manifests, and the miniature where it is asked for."""
     if hparams["miniature_clips"] is not None:
         clips = hparams["miniature_clips"]
         write_miniature(
@@ -63,7 +59,5 @@ if __name__ == "__main__":
     hparams, run_opts = start_experiment(
         __file__, miniature="hparams/miniature.yaml"
     )
-    label_encoder, datasets = load_data(
-        prepare_data, hparams, ("train", "valid", "test")
-    )
-    run_experiment(AudioSetBrain, hparams, run_opts, label_encoder, datasets)
+    data = load_data(prepare_data, hparams, ("train", "valid", "test"))
+    run_experiment(AudioSetBrain, hparams, run_opts, data)

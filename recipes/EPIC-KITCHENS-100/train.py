@@ -17,10 +17,11 @@ import os
 from epic_prepare import prepare_epic
 from miniature import write_miniature
 
+from speechbrain_pib.core import run_experiment
 from speechbrain_pib.epic.annotations import read_column
 from speechbrain_pib.epic.challenge import ChallengeBrain, load_challenge_data
 from speechbrain_pib.epic.metrics import summarize_actions
-from speechbrain_pib.training.experiment import run_experiment, start_experiment
+from speechbrain_pib.training.experiment import start_experiment
 
 
 class EpicBrain(ChallengeBrain):
@@ -88,8 +89,6 @@ if __name__ == "__main__":
     hparams, run_opts = start_experiment(
         __file__, miniature="hparams/miniature.yaml"
     )
-    label_encoder, datasets = load_challenge_data(
-        prepare_data, hparams, run_opts
-    )
+    data = load_challenge_data(prepare_data, hparams, run_opts)
     hparams["groups"] = read_groups(hparams["annotation_folder"])
-    run_experiment(EpicBrain, hparams, run_opts, label_encoder, datasets)
+    run_experiment(EpicBrain, hparams, run_opts, data)

@@ -15,12 +15,13 @@ Authors
 from epic_sounds_prepare import prepare_epic_sounds
 from miniature import write_miniature
 
+from speechbrain_pib.core import run_experiment
 from speechbrain_pib.epic.challenge import ChallengeBrain, load_challenge_data
 from speechbrain_pib.evaluation.metrics import (
     mean_class_accuracy,
     summarize_classification,
 )
-from speechbrain_pib.training.experiment import run_experiment, start_experiment
+from speechbrain_pib.training.experiment import start_experiment
 
 
 class EpicSoundsBrain(ChallengeBrain):
@@ -60,7 +61,5 @@ if __name__ == "__main__":
     hparams, run_opts = start_experiment(
         __file__, miniature="hparams/miniature.yaml"
     )
-    label_encoder, datasets = load_challenge_data(
-        prepare_data, hparams, run_opts
-    )
-    run_experiment(EpicSoundsBrain, hparams, run_opts, label_encoder, datasets)
+    data = load_challenge_data(prepare_data, hparams, run_opts)
+    run_experiment(EpicSoundsBrain, hparams, run_opts, data)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains Play It Back on ESC-50 (https://doi.org/10.1145/2733373.2806390).
+"""Train Play It Back on ESC-50 (https://doi.org/10.1145/2733373.2806390).
 
 > python train.py hparams/backbone.yaml --data_folder=/path/to/ESC-50
 > python train.py hparams/pib.yaml --data_folder=/path/to/ESC-50
@@ -13,16 +13,12 @@ Authors
 
 from esc50_prepare import download_esc50, prepare_esc50
 
-from speechbrain_pib.core import PlayItBackBrain
-from speechbrain_pib.training.experiment import (
-    load_data,
-    run_experiment,
-    start_experiment,
-)
+from speechbrain_pib.core import PlayItBackBrain, run_experiment
+from speechbrain_pib.training.experiment import load_data, start_experiment
 
 
 def prepare_data(hparams):
-    """Writes the manifests, after fetching the data where it is asked for."""
+    """Write the manifests, after fetching the data where it is asked for."""
     if hparams["download"]:
         download_esc50(hparams["data_folder"])
     prepare_esc50(
@@ -37,7 +33,5 @@ def prepare_data(hparams):
 if __name__ == "__main__":
     hparams, run_opts = start_experiment(__file__)
     # Without a validation set the last epoch is kept, not the best on test.
-    label_encoder, datasets = load_data(
-        prepare_data, hparams, ("train", "test")
-    )
-    run_experiment(PlayItBackBrain, hparams, run_opts, label_encoder, datasets)
+    data = load_data(prepare_data, hparams, ("train", "test"))
+    run_experiment(PlayItBackBrain, hparams, run_opts, data)

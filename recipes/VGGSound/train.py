@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains Play It Back on VGG-Sound (https://arxiv.org/abs/2210.11328).
+"""Train Play It Back on VGG-Sound (https://arxiv.org/abs/2210.11328).
 
 > python train.py hparams/backbone.yaml --data_folder=/path/to/VGGSound
 > python train.py hparams/pib.yaml --data_folder=/path/to/VGGSound \
@@ -15,17 +15,13 @@ Authors
 from miniature import write_miniature
 from vggsound_prepare import prepare_vggsound
 
-from speechbrain_pib.core import PlayItBackBrain
+from speechbrain_pib.core import PlayItBackBrain, run_experiment
 from speechbrain_pib.training.arguments import find_beside
-from speechbrain_pib.training.experiment import (
-    load_data,
-    run_experiment,
-    start_experiment,
-)
+from speechbrain_pib.training.experiment import load_data, start_experiment
 
 
 def prepare_data(hparams):
-    """Writes the manifests, and the miniature where it is asked for."""
+    """Write the manifests, and the miniature where it is asked for."""
     if hparams["miniature_clips"] is not None:
         clips = hparams["miniature_clips"]
         write_miniature(
@@ -45,7 +41,5 @@ if __name__ == "__main__":
     hparams, run_opts = start_experiment(
         __file__, miniature="hparams/miniature.yaml"
     )
-    label_encoder, datasets = load_data(
-        prepare_data, hparams, ("train", "valid", "test")
-    )
-    run_experiment(PlayItBackBrain, hparams, run_opts, label_encoder, datasets)
+    data = load_data(prepare_data, hparams, ("train", "valid", "test"))
+    run_experiment(PlayItBackBrain, hparams, run_opts, data)

@@ -14,7 +14,7 @@ import torch
 
 
 class MixingDraws(NamedTuple):
-    """The random numbers behind one mixed batch, one per clip.
+    """Random numbers that mix one batch, one of each for each clip.
 
     Arguments
     ---------
@@ -37,7 +37,7 @@ class MixingDraws(NamedTuple):
 
 
 class WaveformMixing(torch.nn.Module):
-    """Mixes each waveform of a batch, and its targets, with another one.
+    """Mixup and cutmix: mix each waveform, and its targets, with another one.
 
     Mixup adds the partner to the whole clip. Cutmix replaces one contiguous
     stretch of time by the same stretch of the partner. Each clip has its own
@@ -89,7 +89,7 @@ class WaveformMixing(torch.nn.Module):
         self.switch_probability = switch_probability
 
     def forward(self, wavs, targets):
-        """Mixes a batch.
+        """Mix a batch.
 
         Arguments
         ---------
@@ -129,7 +129,7 @@ class WaveformMixing(torch.nn.Module):
         )
 
     def draw(self, batch_size, device):
-        """Draws partners, shares and the kind of mixing.
+        """Draw partners, shares and the kind of mixing.
 
         Arguments
         ---------
@@ -160,7 +160,7 @@ class WaveformMixing(torch.nn.Module):
 
     @staticmethod
     def own_weights(draws, num_samples):
-        """Turns draws into the weight of each clip's own samples.
+        """Compute the weight of each clip's own samples.
 
         Arguments
         ---------

@@ -12,7 +12,7 @@ import torch
 
 
 class SpecAugment(torch.nn.Module):
-    """Time and frequency masks drawn once per clip.
+    """Mask time and frequency, the same of a clip in every pass.
 
     Without time warping, which the published code gets wrong and which would
     falsify the times of the replays.
@@ -51,7 +51,7 @@ class SpecAugment(torch.nn.Module):
         self.frequency_width = frequency_width
 
     def draw(self, batch_size, n_frames, n_mels, device):
-        """Draws the masks of a batch of clips.
+        """Draw the masks of a batch of clips.
 
         Arguments
         ---------
@@ -84,7 +84,7 @@ class SpecAugment(torch.nn.Module):
         )
 
     def forward(self, log_mel, positions, masks):
-        """Masks a pass with the mean of each spectrogram.
+        """Fill the masked parts of a pass with the mean of each spectrogram.
 
         Arguments
         ---------
@@ -110,7 +110,7 @@ class SpecAugment(torch.nn.Module):
 
 
 def _inside(positions, intervals):
-    """Whether positions [batch, n] lie in any of the intervals."""
+    """Tell whether positions [batch, n] lie in any of the intervals."""
     start, stop = intervals.unsqueeze(2)
     positions = positions.unsqueeze(-1)
     return ((positions >= start) & (positions < stop)).any(dim=-1)

@@ -12,7 +12,7 @@ import torch
 
 
 class RandomRoll(torch.nn.Module):
-    """Rolls each waveform by its own random number of samples; what leaves at
+    """Roll each waveform by its own random number of samples; what leaves at
     one end comes back at the other. Does nothing in evaluation mode.
 
     Example
@@ -26,7 +26,7 @@ class RandomRoll(torch.nn.Module):
     """
 
     def forward(self, wavs):
-        """Rolls the waveforms.
+        """Roll the waveforms.
 
         Arguments
         ---------
@@ -47,7 +47,7 @@ class RandomRoll(torch.nn.Module):
 
 
 class RandomGain(torch.nn.Module):
-    """Multiplies each waveform by its own random gain, drawn uniformly in dB.
+    """Multiply each waveform by its own random gain, drawn uniformly in dB.
     Does nothing in evaluation mode.
 
     Arguments
@@ -75,7 +75,7 @@ class RandomGain(torch.nn.Module):
         self.high = high
 
     def forward(self, wavs):
-        """Scales the waveforms.
+        """Scale the waveforms.
 
         Arguments
         ---------

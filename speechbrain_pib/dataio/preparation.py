@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 
-from speechbrain_pib.utils.files import _sha256, atomic_writer
+from speechbrain_pib.utils.files import atomic_writer, hash_file
 
 
 def is_held_out(video, fraction):
@@ -74,7 +74,7 @@ def mark_prepared(save_folder, options, inputs=()):
     names = sorted(n for n in os.listdir(save_folder) if n.endswith(".csv"))
     fingerprint = _describe(options, inputs)
     fingerprint["outputs"] = {
-        name: _sha256(os.path.join(save_folder, name)) for name in names
+        name: hash_file(os.path.join(save_folder, name)) for name in names
     }
     with atomic_writer(os.path.join(save_folder, FINGERPRINT_FILE)) as file:
         json.dump(fingerprint, file, indent=2)
@@ -105,6 +105,6 @@ def is_prepared(save_folder, options, inputs=()):
     except (FileNotFoundError, KeyError, json.JSONDecodeError):
         return False
     return fingerprint == _describe(options, inputs) and all(
-        _sha256(os.path.join(save_folder, name)) == digest
+        hash_file(os.path.join(save_folder, name)) == digest
         for name, digest in outputs.items()
     )

@@ -9,11 +9,12 @@ import csv
 import io
 import json
 import os
-import shutil
 
 import numpy as np
 import soundfile
 from speechbrain.utils.logger import get_logger
+
+from speechbrain_pib.utils.files import atomic_folder
 
 logger = get_logger(__name__)
 
@@ -61,21 +62,15 @@ def write_once(folder, parameters, write):
         raise ValueError(
             f"{folder} exists and is not a miniature; choose another folder"
         )
-    temporary = f"{folder}.{os.getpid()}.tmp"
     try:
-        os.makedirs(temporary)
-        write(temporary)
-        with open(os.path.join(temporary, PARAMETERS_FILE), "w") as file:
-            json.dump(parameters, file)
-        if os.path.exists(folder):
-            shutil.rmtree(folder)
-        os.rename(temporary, folder)
+        with atomic_folder(folder) as temporary:
+            write(temporary)
+            with open(os.path.join(temporary, PARAMETERS_FILE), "w") as file:
+                json.dump(parameters, file)
     except OSError:
         # Another run may have made the same miniature meanwhile.
         if _read_parameters(folder) != parameters:
             raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _read_parameters(folder):

@@ -66,10 +66,8 @@ def load_challenge_data(prepare, hparams, run_opts):
 
     Returns
     -------
-    label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
-        Index of each label.
-    datasets : dict
-        "train", "valid" and "test".
+    data : RecipeData
+        With the data sets "train", "valid" and "test".
 
     Raises
     ------
@@ -88,6 +86,7 @@ def load_challenge_data(prepare, hparams, run_opts):
                 "then give it with --test_only=True"
             )
         splits.append("submission")
-    label_encoder, datasets = load_data(prepare, hparams, splits)
+    data = load_data(prepare, hparams, splits)
+    datasets = data.datasets
     datasets["test"] = datasets.pop("submission", datasets["test"])
-    return label_encoder, datasets
+    return data

@@ -15,6 +15,8 @@ import zipfile
 import numpy as np
 from speechbrain.utils.logger import get_logger
 
+from speechbrain_pib.utils.files import atomic_writer
+
 logger = get_logger(__name__)
 
 # Official name of a challenge to the version of its format, what it calls the
@@ -269,10 +271,11 @@ def write_submission(path, submission):
     >>> zipfile.ZipFile(path).read("test.json")
     b'{"version": "0.2"}'
     """
-    temporary = f"{path}.{os.getpid()}.tmp"
-    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("test.json", json.dumps(submission, allow_nan=False))
-    os.replace(temporary, path)
+    with (
+        atomic_writer(path, "wb") as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        archive.writestr("test.json", json.dumps(submission, allow_nan=False))
 
 
 def write_scores(path, **columns):
@@ -292,7 +295,5 @@ def write_scores(path, **columns):
     >>> os.path.getsize(path) > 0
     True
     """
-    temporary = f"{path}.{os.getpid()}.tmp"
-    with open(temporary, "wb") as file:
+    with atomic_writer(path, "wb") as file:
         pickle.dump(columns, file)
-    os.replace(temporary, path)

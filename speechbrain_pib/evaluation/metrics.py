@@ -19,7 +19,7 @@ from sklearn.metrics import (
 
 
 def top_k_accuracy(scores, targets, k=1):
-    """Share of clips with a true class among the k best scores.
+    """Compute the share of clips with a true class among the k best scores.
 
     Other classes with the very score of the true one are ranked before it, so
     that constant scores are never right by luck.
@@ -49,7 +49,7 @@ def top_k_accuracy(scores, targets, k=1):
 
 
 def _classes_ahead(scores, targets):
-    """How many wrong classes are ranked before the best true one [clips];
+    """Count the wrong classes that are ranked before the best true one [clips];
     infinitely many where there is no true one."""
     best = np.where(targets, scores, -np.inf).max(axis=1, keepdims=True)
     ahead = (~targets & (scores >= best)).sum(axis=1)
@@ -57,8 +57,8 @@ def _classes_ahead(scores, targets):
 
 
 def mean_class_accuracy(scores, targets):
-    """Top-1 accuracy of the clips of each class, mean over the classes with
-    clips.
+    """Compute the top-1 accuracy of the clips of each class, mean over the
+    classes with clips.
 
     Arguments
     ---------
@@ -89,7 +89,7 @@ def mean_class_accuracy(scores, targets):
 
 
 def mean_average_precision(scores, targets):
-    """Average precision, mean over the classes with positives.
+    """Compute average precision, mean over the classes with positives.
 
     Arguments
     ---------
@@ -119,7 +119,7 @@ def mean_average_precision(scores, targets):
 
 
 def area_under_curve(scores, targets):
-    """Area under the ROC curve, mean over classes.
+    """Compute the area under the ROC curve, mean over classes.
 
     Arguments
     ---------
@@ -148,7 +148,7 @@ def area_under_curve(scores, targets):
 
 
 def d_prime(auc, margin=1e-7):
-    """Separation of two unit normal distributions that have this AUC.
+    """Compute the separation of two unit normal distributions of this AUC.
 
     Arguments
     ---------
@@ -174,7 +174,7 @@ def d_prime(auc, margin=1e-7):
 
 
 def summarize_classification(scores, targets, ids=None):
-    """All metrics of a test set.
+    """Compute all metrics of a test set.
 
     Arguments
     ---------
@@ -250,9 +250,9 @@ def mean_interpolated_average_precision(scores, targets):
 
 
 def segment_overlap(masks, events, frame_seconds):
-    """Intersection over union of the selected time with the true event.
+    """Compute the overlap of the selected time with the true event.
 
-    Base frame i stands for the time from (i - 1/2) to (i + 1/2) hops.
+    That is their intersection over union. Base frame i is the time from (i - 1/2) to (i + 1/2) hops.
 
     Arguments
     ---------
@@ -314,7 +314,7 @@ def inside_segments(steps, segments):
 
 
 def _check(scores, targets):
-    """Scores and boolean targets as arrays, or an error."""
+    """Return scores and Boolean targets as arrays, or raise an error."""
     scores, targets = np.asarray(scores), np.asarray(targets)
     if scores.ndim != 2 or scores.shape != targets.shape or not scores.size:
         raise ValueError(

@@ -6,7 +6,6 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,8 @@ from matplotlib.patches import ConnectionPatch, Polygon
 from matplotlib.patheffects import withStroke
 from sklearn.metrics import confusion_matrix
 
+from speechbrain_pib.utils.files import atomic_writer
+
 SEGMENT_COLOR = "#0e8f8a"
 OUTLINE_COLOR = "#4de3dc"
 EVENT_COLOR = "#d9480f"
@@ -26,7 +27,7 @@ MAX_NUMBERED_CLASSES = 12
 
 
 def frames_of_seconds(times, seconds):
-    """Where instants of the original clip lie on the frame axis of a pass.
+    """Find where instants of the clip lie on the frame axis of a pass.
 
     Arguments
     ---------
@@ -84,7 +85,7 @@ def second_ticks(times, min_gap=0.055):
 
 
 def plot_replays(log_mels, times, segments, path, title=None, event=None):
-    """Draws what the network heard in each pass, one row per pass.
+    """Draw what the network heard in each pass, one row per pass.
 
     All rows have frames on x, with labels in seconds of the original clip, so
     that a replay shows as a stretch. Outlined are the segments that a pass
@@ -149,7 +150,7 @@ def plot_replays(log_mels, times, segments, path, title=None, event=None):
 
 
 def plot_confusion_matrix(targets, predictions, class_names, path):
-    """Draws the share of each true class that goes to each predicted class.
+    """Draw the share of each true class that goes to each predicted class.
 
     Arguments
     ---------
@@ -199,7 +200,7 @@ def plot_confusion_matrix(targets, predictions, class_names, path):
 
 
 def _replay_axes(passes, title):
-    """A figure with one row per pass and room between for the funnels."""
+    """Make a figure of a row per pass, with room between for the funnels."""
     height = 1.42 * passes + 0.48 * (passes - 1) + 1.05
     figure = Figure(figsize=(7.2, height), dpi=200)
     grid = figure.add_gridspec(
@@ -219,7 +220,7 @@ def _replay_axes(passes, title):
 
 
 def _label_row(axes, times, row):
-    """Names the pass, its hop and its axes."""
+    """Name the pass, its hop and its axes."""
     name = "first listen" if row == 0 else f"replay {row}"
     axes.set_ylabel(f"$\\bf{{{name.replace(' ', '~')}}}$\nmel band", size=9)
     hops = np.diff(times) * 1000
@@ -251,7 +252,7 @@ def _label_row(axes, times, row):
 
 
 def _draw_segments(axes, times, segments):
-    """Outlines what is selected and dims the rest."""
+    """Outline what is selected and dim the rest."""
     if not segments:
         return
     spans = frames_of_seconds(times, sorted(segments))
@@ -265,7 +266,7 @@ def _draw_segments(axes, times, segments):
 
 
 def _draw_funnel(figure, rows, times, segments):
-    """Leads each segment from a pass to its place in the next one."""
+    """Lead each segment from a pass to its place in the next one."""
     upper, lower = rows
     to_figure = figure.transFigure.inverted()
     for span in segments:
@@ -297,7 +298,7 @@ def _draw_funnel(figure, rows, times, segments):
 
 
 def _draw_event(axes, times, event, named):
-    """Draws the true event as a bracket above the row."""
+    """Draw the true event as a bracket above the row."""
     left, right = frames_of_seconds(times, event)
     axes.plot(
         [left, left, right, right],
@@ -322,7 +323,7 @@ def _draw_event(axes, times, event, named):
 
 
 def _name_classes(axes, class_names):
-    """Writes the class names along both axes."""
+    """Write the class names along both axes."""
     ticks = np.arange(len(class_names))
     size = 9 if len(class_names) <= 24 else 6.5
     axes.set_xticks(ticks, class_names, rotation=90, size=size)
@@ -331,7 +332,7 @@ def _name_classes(axes, class_names):
 
 
 def _number_cells(axes, shares):
-    """Writes the percentage in each cell that is not zero."""
+    """Write the percentage in each cell that is not zero."""
     for row, column in np.argwhere(shares > 0):
         share = shares[row, column]
         axes.text(
@@ -346,7 +347,7 @@ def _number_cells(axes, shares):
 
 
 def save_figure(figure, path):
-    """Writes a picture, whole or not at all.
+    """Write a picture, whole or not at all.
 
     Arguments
     ---------
@@ -360,8 +361,10 @@ def save_figure(figure, path):
     >>> save_figure(Figure(), getfixture("tmpdir") / "nothing.png")
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
-    FigureCanvasAgg(figure).print_figure(
-        temporary, bbox_inches="tight", pad_inches=0.08
-    )
-    os.replace(temporary, path)
+    with atomic_writer(path, "wb") as file:
+        FigureCanvasAgg(figure).print_figure(
+            file,
+            format=path.suffix[1:],
+            bbox_inches="tight",
+            pad_inches=0.08,
+        )

@@ -28,8 +28,8 @@ MOST_COLUMNS = 8  # of metrics; more of them are rows
 
 
 def results_table(results, title="replayed"):
-    """Results as a table in Markdown, with a column for each metric, or a row
-    for each if there are more than 8.
+    """Write results as a table in Markdown, with a column for each metric, or
+    a row for each if there are more than 8.
 
     Arguments
     ---------
@@ -67,42 +67,45 @@ def results_table(results, title="replayed"):
     return "\n".join([rows[0], f"|{rule}|", *rows[1:]])
 
 
-def describe_scores(name, replays):
-    """What was replayed to get the scores of this name.
+def describe_outputs(replays, controls):
+    """Describe what was replayed to get each output of a test.
 
     Arguments
     ---------
-    name : str
-        "fused", "pass_0", ..., or "fused_" and the name of a control.
     replays : int
         Number of replays of the model.
+    controls : list of str
+        What took the place of the selection.
 
     Returns
     -------
-    description : str
+    descriptions : dict
+        Name of the scores to words: "pass_0", "pass_1", ..., "fused", and
+        "fused_" with the name of each control.
 
     Example
     -------
-    >>> describe_scores("pass_0", 3)
-    'nothing (after pass 0)'
-    >>> describe_scores("fused_same_hop", 3)
-    'same hop, all passes fused'
+    >>> describe_outputs(1, ["same_hop"])
+    {'pass_0': 'nothing (after pass 0)',
+     'pass_1': 'the selection, 1 of 1 times',
+     'fused': 'the selection, all passes fused',
+     'fused_same_hop': 'same hop, all passes fused'}
     """
     if replays == 0:
-        return "nothing (a single pass)"
-    if name == "pass_0":
-        return "nothing (after pass 0)"
-    if name.startswith("pass_"):
-        number = int(name.removeprefix("pass_"))
-        return f"the selection, {number} of {replays} times"
-    if name == "fused":
-        return "the selection, all passes fused"
-    control = name.removeprefix("fused_").replace("_", " ")
-    return f"{control}, all passes fused"
+        return {"fused": "nothing (a single pass)"}
+    descriptions = {"pass_0": "nothing (after pass 0)"}
+    for number in range(1, replays + 1):
+        times = f"{number} of {replays} times"
+        descriptions[f"pass_{number}"] = f"the selection, {times}"
+    descriptions["fused"] = "the selection, all passes fused"
+    for control in controls:
+        words = control.replace("_", " ")
+        descriptions[f"fused_{control}"] = f"{words}, all passes fused"
+    return descriptions
 
 
 def _remarks(results):
-    """What stands below the table: classes counted and overlap, in words."""
+    """Put classes counted and overlap in words, to stand below the table."""
     lines = []
     counted = results["scores"]["fused"].get("classes_with_positives")
     if counted is not None:
@@ -114,17 +117,17 @@ def _remarks(results):
             f"{len(results['unreadable'])} clips could not be read and are "
             "left out; see results.json."
         )
-    for name, row in results.get("overlap", {}).items():
+    for number, row in enumerate(results.get("overlap", {}).values()):
         lines.append(
-            f"Selection of pass {name.removeprefix('pass_')}: "
+            f"Selection of pass {number}: "
             f"{row['share_selected']:.1%} of the clip, intersection over "
             f"union with the true event {row['intersection_over_union']:.3f}."
         )
     return "\n".join(lines) + "\n"
 
 
-def write_results(folder, results, scores, class_names, pictures):
-    """Writes results.json, results.md, scores.npz, per_class.csv, a confusion
+def write_results(folder, results, scores, class_names, descriptions, pictures):
+    """Write results.json, results.md, scores.npz, per_class.csv, a confusion
     matrix (of clips with one label each) and the pictures of replays.
 
     Arguments
@@ -137,6 +140,8 @@ def write_results(folder, results, scores, class_names, pictures):
         Gathered scores.
     class_names : list
         Class names in the order of the indices.
+    descriptions : dict
+        Name of an output to how the table calls it, see describe_outputs.
     pictures : dict
         Clip to what `plot_replays` takes.
 
@@ -151,18 +156,17 @@ def write_results(folder, results, scores, class_names, pictures):
     >>> from speechbrain_pib.evaluation.scores import ClipScores
     >>> scores = ClipScores()
     >>> scores.append(["a", "b"], torch.eye(2), {"fused": torch.eye(2)})
-    >>> results = {"replays": 0, "scores": {"fused": {"top1": 1.0}}}
+    >>> results = {"scores": {"fused": {"top1": 1.0}}}
     >>> folder = str(getfixture("tmpdir"))
-    >>> names = ["cat", "dog"]
-    >>> text = write_results(folder, results, scores.gather(), names, {})
+    >>> names, descriptions = ["cat", "dog"], describe_outputs(0, [])
+    >>> text = write_results(
+    ...     folder, results, scores.gather(), names, descriptions, {}
+    ... )
     >>> sorted(os.listdir(folder))
     ['confusion_matrix.png', 'per_class.csv', 'replays', 'results.json',
      'results.md', 'scores.npz']
     """
-    rows = {
-        describe_scores(name, results["replays"]): row
-        for name, row in results["scores"].items()
-    }
+    rows = {descriptions[name]: row for name, row in results["scores"].items()}
     text = f"{results_table(rows)}\n\n{_remarks(results)}"
     write_tables(folder, results, text, scores, class_names, "fused")
     os.makedirs(os.path.join(folder, "replays"), exist_ok=True)
@@ -176,7 +180,7 @@ def write_results(folder, results, scores, class_names, pictures):
 
 
 def write_tables(folder, results, text, scores, class_names, output):
-    """Writes results.json, results.md, scores.npz, per_class.csv and a
+    """Write results.json, results.md, scores.npz, per_class.csv and a
     confusion matrix (of clips with one label each).
 
     Arguments
@@ -226,7 +230,7 @@ def write_tables(folder, results, text, scores, class_names, output):
 
 
 def _verdict(scores, clip, class_names):
-    """True and predicted labels of a clip in words, as many of each."""
+    """Put true and predicted labels of a clip in words, as many of each."""
     row = scores.ids.index(clip)
     true = scores.targets[row].nonzero()[0]
     heard = (-scores.scores["fused"][row]).argsort()[: len(true)]
@@ -235,7 +239,7 @@ def _verdict(scores, clip, class_names):
 
 
 def write_per_class(path, scores, targets, class_names):
-    """Writes the metrics of each class as CSV.
+    """Write the metrics of each class as CSV.
 
     Arguments
     ---------

@@ -7,15 +7,13 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import itertools
-import os
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from speechbrain_pib.evaluation.metrics import summarize_classification
+from speechbrain_pib.utils.files import atomic_writer
 
 
 class _Part(NamedTuple):
@@ -24,19 +22,7 @@ class _Part(NamedTuple):
     ids: list
     targets: torch.Tensor
     scores: dict
-    unreadable: list
-
-    def only(self, readable):
-        """The same without the clips that could not be read."""
-        if all(readable):
-            return self
-        rows = torch.tensor(readable, device=self.targets.device)
-        return _Part(
-            list(itertools.compress(self.ids, readable)),
-            self.targets[rows],
-            {name: values[rows] for name, values in self.scores.items()},
-            [clip for clip, here in zip(self.ids, readable) if not here],
-        )
+    readable: torch.Tensor
 
 
 class ClipScores:
@@ -64,7 +50,7 @@ class ClipScores:
         self.unreadable = None
 
     def append(self, ids, targets, scores, readable=None):
-        """Adds the clips of a batch.
+        """Add the clips of a batch.
 
         Arguments
         ---------
@@ -75,9 +61,9 @@ class ClipScores:
         scores : dict of torch.Tensor
             Name of the output (such as "fused") to its scores, each
             [batch, classes]; the same names in every batch.
-        readable : list of bool
-            Clips to leave out of the scores, and to list as unreadable, are
-            False (default: there are none).
+        readable : torch.Tensor
+            Boolean [batch], False for clips to leave out of the scores, and to
+            list as unreadable (default: there are none).
         """
         for name, values in scores.items():
             if values.shape != targets.shape or len(ids) != len(targets):
@@ -90,12 +76,13 @@ class ClipScores:
                 f"scores are named {sorted(scores)}, but "
                 f"{sorted(self.parts[0].scores)} in the batches before"
             )
+        if readable is None:
+            readable = torch.ones_like(targets[:, 0], dtype=torch.bool)
         scores = {name: values.detach() for name, values in scores.items()}
-        part = _Part(list(ids), targets.detach(), scores, [])
-        self.parts.append(part if readable is None else part.only(readable))
+        self.parts.append(_Part(list(ids), targets.detach(), scores, readable))
 
     def gather(self):
-        """Collects the clips of all processes; every rank must call it.
+        """Collect the clips of all processes; every rank must call it.
 
         A clip that several ranks or batches hold is taken once, the first.
         Fills `ids` (sorted list), `targets` and `scores` (NumPy arrays), and
@@ -127,7 +114,7 @@ class ClipScores:
         return self
 
     def summarize(self, name, summarize=summarize_classification):
-        """Metrics of one output, after `gather`.
+        """Compute the metrics of one output, after `gather`.
 
         Arguments
         ---------
@@ -145,7 +132,7 @@ class ClipScores:
         return summarize(self.scores[name], self.targets, self.ids)
 
     def save(self, path, class_names):
-        """Writes everything to an npz file, whole or not at all.
+        """Write everything to an npz file, whole or not at all.
 
         Arguments
         ---------
@@ -161,9 +148,7 @@ class ClipScores:
                 f"{len(class_names)} class names for scores of "
                 f"{self.targets.shape[1]} classes; {path} is not written"
             )
-        path = Path(path)
-        temporary = path.with_name(path.name + ".part")
-        with open(temporary, "wb") as file:
+        with atomic_writer(path, "wb") as file:
             np.savez_compressed(
                 file,
                 ids=np.array(self.ids),
@@ -171,31 +156,32 @@ class ClipScores:
                 class_names=np.array(class_names),
                 **self.scores,
             )
-        os.replace(temporary, path)
 
     def _local(self):
-        """This process's clips as NumPy arrays; empty where it has none."""
+        """Join this process's clips as arrays; an empty dict if it has none."""
         if not self.parts:
             return {}
-        ids, targets, scores, unreadable = zip(*self.parts)
+        ids, targets, scores, readable = zip(*self.parts)
+        ids = np.array([name for batch in ids for name in batch])
+        readable = _to_numpy(readable)
         return {
-            "ids": np.array([name for batch in ids for name in batch]),
-            "targets": _to_numpy(targets),
+            "ids": ids[readable],
+            "targets": _to_numpy(targets)[readable],
             "scores": {
-                name: _to_numpy([batch[name] for batch in scores])
+                name: _to_numpy([batch[name] for batch in scores])[readable]
                 for name in scores[0]
             },
-            "unreadable": [name for batch in unreadable for name in batch],
+            "unreadable": ids[~readable].tolist(),
         }
 
     def _require_gathered(self):
-        """Raises where there is nothing to report yet."""
+        """Raise where there is nothing to report yet."""
         if self.ids is None:
             raise RuntimeError("call gather() before asking for results")
 
 
 def _all_gather(value):
-    """The values of all ranks, in order of rank."""
+    """Collect the values of all ranks, in order of rank."""
     if not torch.distributed.is_initialized():
         return [value]
     values = [None] * torch.distributed.get_world_size()
@@ -204,5 +190,8 @@ def _all_gather(value):
 
 
 def _to_numpy(batches):
-    """Joins tensors into one float32 array."""
-    return torch.cat(list(batches)).float().cpu().numpy()
+    """Join tensors into one array, of float32 unless they are Boolean."""
+    joined = torch.cat(list(batches)).cpu()
+    return (
+        joined.numpy() if joined.dtype == torch.bool else joined.float().numpy()
+    )

@@ -6,11 +6,12 @@ Authors
 
 import json
 import os
-import shutil
 
 import torch
 import yaml
 from hyperpyyaml import resolve_references
+
+from speechbrain_pib.utils.files import atomic_folder
 
 INTERFACE = {"speechbrain_interface": "PlayItBackClassifier"}
 TRAINING_ONLY = ("augment", "freeze_backbone", "checkpoint_activations")
@@ -241,9 +242,7 @@ def write_inference_folder(folder, interface, texts, modules, label_encoder):
     """
     folder = os.path.abspath(folder)
     _check_replaceable(folder, interface)
-    temporary = f"{folder}.{os.getpid()}.tmp"
-    os.makedirs(temporary)
-    try:
+    with atomic_folder(folder) as temporary:
         texts = {**texts, "config.json": json.dumps(interface) + "\n"}
         for name, text in texts.items():
             with open(
@@ -255,9 +254,6 @@ def write_inference_folder(folder, interface, texts, modules, label_encoder):
             torch.save(state, os.path.join(temporary, f"{name}.ckpt"))
         # Pretrainer looks for "<name>.ckpt", whatever is in it; this is text.
         label_encoder.save(os.path.join(temporary, "label_encoder.ckpt"))
-        _replace_folder(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def cut_out_model(hparams_file, overrides, keys):
@@ -367,14 +363,3 @@ def _check_replaceable(folder, interface):
             f"{folder} holds something else than an exported model; move it "
             "away, or export to another folder"
         )
-
-
-def _replace_folder(temporary, folder):
-    """Gives a folder its final name; an earlier one is removed after that."""
-    if not os.path.exists(folder):
-        os.rename(temporary, folder)
-        return
-    earlier = f"{folder}.{os.getpid()}.old"
-    os.rename(folder, earlier)
-    os.rename(temporary, folder)
-    shutil.rmtree(earlier)

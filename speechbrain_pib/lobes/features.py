@@ -1,4 +1,4 @@
-"""Log-mel frames of a waveform, centred wherever the listener wants them.
+"""Log-mel frames of a waveform, centred at any sample positions.
 
 Play It Back (https://arxiv.org/abs/2210.11328) hears a clip at several hop
 lengths. Published code computes one full spectrogram per hop; here a pass
@@ -100,11 +100,11 @@ class MultiHopFbank(torch.nn.Module):
 
     @property
     def n_samples(self):
-        """Samples of a crop that the first pass covers: frames times hop."""
+        """Samples that the first pass covers: frames times hop."""
         return self.n_frames * self.hop_length
 
     def uniform_centres(self, refinement=1):
-        """Frame centres of the uniform grid, finer by a whole factor.
+        """Compute the frame centres of a uniform grid, finer by a whole factor.
 
         Arguments
         ---------
@@ -124,7 +124,7 @@ class MultiHopFbank(torch.nn.Module):
         return frames * self.hop_length / refinement
 
     def forward(self, wavs, centres=None):
-        """Computes the log-mel frames at the given positions.
+        """Compute the log-mel frames at the given positions.
 
         Arguments
         ---------
@@ -153,7 +153,7 @@ class MultiHopFbank(torch.nn.Module):
             return mel.add_(self.log_offset).log_()
 
     def _frames(self, wavs, centres):
-        """Cuts [batch, frames, win_length] samples around the centres."""
+        """Cut [batch, frames, win_length] samples around the centres."""
         left = self.win_length // 2
         padded = torch.nn.functional.pad(wavs, (self.win_length,) * 2)
         starts = torch.floor(centres + 0.5).long() - left + self.win_length
@@ -163,7 +163,7 @@ class MultiHopFbank(torch.nn.Module):
         return windows[starts + clips * padded.shape[1]]
 
     def _mel(self, spectrum):
-        """Mel magnitudes [frames, n_mels] of a complex spectrum."""
+        """Compute mel magnitudes [frames, n_mels] of a complex spectrum."""
         # Much faster than abs. The root has no derivative at zero.
         squares = torch.view_as_real(spectrum).square_()
         power = squares[..., 0] + squares[..., 1]
@@ -178,14 +178,14 @@ class MultiHopFbank(torch.nn.Module):
 
 
 def _frames_at_a_time(frames):
-    """How many frames [n, win_length] go through the transform together."""
+    """Return how many frames [n, win_length] to transform together."""
     if frames.device.type == "cpu" and not torch.compiler.is_compiling():
         return min(CPU_FRAMES, len(frames))
     return len(frames)
 
 
 def _nonzero_blocks(filters, number):
-    """Yields slices of bins and bands that cover all nonzero filters.
+    """Yield slices of bins and bands that cover all nonzero filters.
 
     Narrow low bands and wide high ones in one matrix would be mostly zeros.
     """

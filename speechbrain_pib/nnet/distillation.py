@@ -1,4 +1,4 @@
-"""The loss by which IMGAUD2VID learns from a teacher that sees whole clips
+"""The distillation loss of IMGAUD2VID, whose teacher sees whole clips
 (Listen to Look, https://arxiv.org/abs/1912.04487).
 
 Authors
@@ -10,7 +10,7 @@ from torch.nn.functional import kl_div, l1_loss, log_softmax
 
 
 class DistillationLoss(torch.nn.Module):
-    """mean |z - z_V| + kl_weight * T^2 * KL(p_V || p).
+    """Distillation loss: mean |z - z_V| + kl_weight * T^2 * KL(p_V || p).
 
     z, p are features and class probabilities of the student, z_V, p_V those
     of the teacher, which get no gradient. The first term is the mean over

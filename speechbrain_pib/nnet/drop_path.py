@@ -9,7 +9,7 @@ import torch
 
 
 class DropPath(torch.nn.Module):
-    """Zeroes a residual branch for random examples of the batch in training.
+    """Stochastic depth: zero a residual branch of random examples in training.
 
     Kept branches are scaled so that the expectation stays the same.
 
@@ -29,7 +29,7 @@ class DropPath(torch.nn.Module):
         self.rate = rate
 
     def forward(self, x):
-        """Applies stochastic depth.
+        """Apply stochastic depth.
 
         Arguments
         ---------

@@ -12,8 +12,8 @@ from torch.nn.functional import (
 
 
 def ranking_loss(probabilities, margin=0.05):
-    """Hinge that wants foregrounds to tell more than backgrounds, and replays
-    not less than the passes before them.
+    """Compute the hinge loss that ranks the true class: higher by foreground
+    than by background, and not lower after a replay than before it.
 
     The published loss takes absolute differences, hence cannot rank. What a
     pass knew before the replay is a constant here: the replay has to improve,
@@ -47,7 +47,7 @@ def ranking_loss(probabilities, margin=0.05):
 
 
 def split_tasks(values, tasks=None):
-    """The parts of the tasks that share a head.
+    """Split the outputs of a head into those of its tasks.
 
     Arguments
     ---------
@@ -70,7 +70,7 @@ def split_tasks(values, tasks=None):
 
 
 def class_probabilities(logits, multi_label=False, tasks=None):
-    """Probabilities of the classes.
+    """Compute probabilities of the classes.
 
     Arguments
     ---------
@@ -99,7 +99,7 @@ def class_probabilities(logits, multi_label=False, tasks=None):
 
 
 class PlayItBackLoss(torch.nn.Module):
-    """Sum of the losses on a PlayItBackOutput.
+    """Training loss of Play It Back: a weighted sum of its terms.
 
     fused + pass_weight * sum over passes
     + selector_weight * sum over passes of (foreground + background)
@@ -165,7 +165,7 @@ class PlayItBackLoss(torch.nn.Module):
         self.tasks = tasks
 
     def forward(self, output, targets):
-        """Computes the loss and its terms.
+        """Compute the loss and its terms.
 
         Arguments
         ---------
@@ -195,7 +195,7 @@ class PlayItBackLoss(torch.nn.Module):
         return {"loss": total, **losses}
 
     def probabilities(self, logits):
-        """Probabilities of the classes, as the loss understands logits.
+        """Compute probabilities of the classes as the loss does.
 
         Arguments
         ---------
@@ -210,11 +210,11 @@ class PlayItBackLoss(torch.nn.Module):
         return class_probabilities(logits, self.multi_label, self.tasks)
 
     def _split(self, values):
-        """The parts of the tasks."""
+        """Split the last dimension into tasks."""
         return split_tasks(values, self.tasks)
 
     def _classification(self, logits, targets):
-        """Loss of logits [batch, num_classes], in float32."""
+        """Compute the loss of logits [batch, num_classes] in float32."""
         logits = logits.float()
         if self.multi_label:
             return binary_cross_entropy_with_logits(logits, targets)
@@ -225,13 +225,13 @@ class PlayItBackLoss(torch.nn.Module):
         return torch.stack(losses).mean()
 
     def _over_passes(self, logits, targets):
-        """Sum over passes of the loss of logits [batch, passes, classes]."""
+        """Sum the loss of logits [batch, passes, classes] over the passes."""
         passes = logits.shape[1]
         targets = targets.unsqueeze(1).expand(-1, passes, -1).flatten(0, 1)
         return passes * self._classification(logits.flatten(0, 1), targets)
 
     def _selection(self, output, targets):
-        """What the selector learns from."""
+        """Compute the terms that train the selector."""
         background = output.background_logits.float()
         both = torch.stack([output.foreground_logits.float(), background], 2)
         if self.multi_label:

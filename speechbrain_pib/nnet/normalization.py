@@ -1,4 +1,4 @@
-"""Batch normalisation that knows of padding.
+"""Batch normalisation of padded sequences.
 
 SpeechBrain's BatchNorm1d takes padding for data.
 
@@ -48,7 +48,7 @@ class MaskedBatchNorm(torch.nn.Module):
         self.register_buffer("num_batches_tracked", torch.tensor(0))
 
     def forward(self, inputs, valid=None):
-        """Normalises.
+        """Normalise the valid elements.
 
         Arguments
         ---------
@@ -72,7 +72,7 @@ class MaskedBatchNorm(torch.nn.Module):
         return torch.addcmul(shift, inputs, scale)
 
     def scale_and_shift(self, mean, variance):
-        """What normalisation by these statistics multiplies by and adds.
+        """Compute the scale and shift of normalisation by given statistics.
 
         Arguments
         ---------
@@ -92,7 +92,7 @@ class MaskedBatchNorm(torch.nn.Module):
         return scale, self.bias - mean * scale
 
     def _batch_statistics(self, inputs, valid):
-        """Mean and variance of the valid elements; updates the running ones."""
+        """Compute statistics of valid elements and update the running ones."""
         rows = inputs.flatten(0, -2)
         share = rows.new_ones(len(rows), 1)
         if valid is not None:

@@ -13,7 +13,7 @@ import math
 
 
 class WarmupCosine:
-    """Factor on the base learning rate of each parameter group.
+    """Linear warm-up, then half a cosine: a factor on base learning rates.
 
     Arguments
     ---------
@@ -45,7 +45,7 @@ class WarmupCosine:
         self.end = end
 
     def __call__(self, epoch):
-        """The factor at a moment of the training.
+        """Return the factor at a moment of the training.
 
         Arguments
         ---------
@@ -64,7 +64,7 @@ class WarmupCosine:
 
 
 class WarmupMultiStep:
-    """Factor on the base learning rates that falls at milestones.
+    """Warm-up, then steps at milestones: a factor on base learning rates.
 
     Arguments
     ---------
@@ -75,9 +75,7 @@ class WarmupMultiStep:
     warmup : float
         Length of the warm-up in epochs.
     start : float
-        Factor at the start of the warm-up.
-    ramp : bool
-        Whether the warm-up rises linearly, or stays at its start.
+        Factor at the start of the warm-up, from which it rises linearly.
 
     Example
     -------
@@ -86,17 +84,16 @@ class WarmupMultiStep:
     [0.1, 0.55, 1.0, 1.0, 0.5, 0.25]
     """
 
-    def __init__(self, milestones, gamma=0.1, warmup=0, start=1e-5, ramp=True):
+    def __init__(self, milestones, gamma=0.1, warmup=0, start=1e-5):
         if list(milestones) != sorted(milestones):
             raise ValueError(f"milestones {milestones} do not ascend")
         self.milestones = milestones
         self.gamma = gamma
         self.warmup = warmup
         self.start = start
-        self.ramp = ramp
 
     def __call__(self, epoch):
-        """The factor at a moment of the training.
+        """Return the factor at a moment of the training.
 
         Arguments
         ---------
@@ -109,6 +106,5 @@ class WarmupMultiStep:
         """
         factor = self.gamma ** bisect.bisect_right(self.milestones, epoch)
         if epoch < self.warmup:
-            progress = epoch / self.warmup if self.ramp else 0.0
-            factor *= self.start + (1 - self.start) * progress
+            factor *= self.start + (1 - self.start) * epoch / self.warmup
         return factor

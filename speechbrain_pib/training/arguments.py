@@ -17,7 +17,7 @@ logger = get_logger(__name__)
 
 
 def find_beside(path, script):
-    """A file that is given from here or, failing that, from beside a script.
+    """Find a file from here or, failing that, from beside a script.
 
     Arguments
     ---------
@@ -51,7 +51,7 @@ def find_beside(path, script):
 
 
 def drop_flag_values(arguments):
-    """Lets SpeechBrain's switches be given as ``--test_only True`` too.
+    """Let SpeechBrain's switches be given as ``--test_only True`` too.
 
     Arguments
     ---------
@@ -85,7 +85,7 @@ def drop_flag_values(arguments):
 
 
 def parse_recipe_arguments(script, miniature=None, arguments=None):
-    """Parses a recipe's command line.
+    """Parse a recipe's command line.
 
     As speechbrain.parse_arguments; the hyperparameter file may be given from
     the current folder or from beside the script. Without --data_folder or
@@ -151,8 +151,8 @@ BANNER = """No --data_folder was given.
 
 
 def _select_overrides(path, hparams_file, taken):
-    """The miniature's overrides of what this hyperparameter file holds and
-    the user did not set."""
+    """Take the miniature's overrides of what this hyperparameter file holds
+    and the user did not set."""
     with open(hparams_file) as file:
         known = {key.value for key, _ in yaml.compose(file).value}
     with open(path) as file:

@@ -9,7 +9,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 
 class MovingAverage(AveragedModel):
-    """Averages the weights of a model over its training steps.
+    """Average the weights of a model over its training steps.
 
     torch's AveragedModel, whose weights can be put in the place of the model's
     own, so that all that holds the model sees them.
@@ -44,7 +44,7 @@ class MovingAverage(AveragedModel):
 
     @torch.no_grad()
     def exchange(self, model):
-        """Exchanges the weights of the average and of the model, in place;
+        """Exchange the weights of the average and of the model, in place;
         not before the first update.
 
         Arguments

@@ -12,7 +12,7 @@ logger = get_logger(__name__)
 
 
 def put_interrupted_aside(checkpointer):
-    """Renames checkpoints that a kill left half written, which SpeechBrain
+    """Rename checkpoints that a kill left half written, which SpeechBrain
     would take for the newest, or stumble over.
 
     In distributed training only the main process may call this.
@@ -57,8 +57,8 @@ def put_interrupted_aside(checkpointer):
 
 
 def _is_complete(path):
-    """Whether a checkpoint's file has its end; torch.save writes zip files,
-    which keep their directory there."""
+    """Tell whether a checkpoint's file has its end; torch.save writes zip
+    files, which keep their directory there."""
     with open(path, "rb") as file:
         head = file.read(2)
     return zipfile.is_zipfile(path) if head == b"PK" else bool(head)

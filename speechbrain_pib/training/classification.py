@@ -20,7 +20,7 @@ from speechbrain_pib.utils.files import hash_ids
 
 
 class ClassificationBrain(sb.Brain):
-    """Trains a classifier, keeps its best checkpoint, scores each clip once.
+    """Train a classifier, keep its best checkpoint, score each clip once.
 
     A subclass computes forward and objectives: it appends the terms of the
     loss to `loss_terms`, adds to `unreadable` and, in evaluation, appends to
@@ -30,8 +30,19 @@ class ClassificationBrain(sb.Brain):
     It expects in modules: "model"; in hparams: "model", "schedule"
     (WarmupCosine in epochs), "layer_decay" (see parameter_groups), "ema_decay"
     (of the moving average of the weights, with which it evaluates; None for
-    the weights themselves), "seed", "train_logger", "coverage" (see
-    report_coverage), "epoch_counter", "label_encoder" and "output_folder".
+    the weights themselves), "seed", "train_logger", "epoch_counter" and
+    "output_folder".
+
+    Arguments
+    ---------
+    *args : tuple
+        Passed on to Brain.
+    label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
+        Index of each label, for the results of a test.
+    coverage : dict
+        How much of each list was found (see report_coverage), likewise.
+    **kwargs : dict
+        Passed on to Brain.
 
     Example
     -------
@@ -44,8 +55,10 @@ class ClassificationBrain(sb.Brain):
     # The scores by which it is judged.
     output = "fused"
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, label_encoder=None, coverage=None, **kwargs):
         super().__init__(*args, **kwargs)
+        self.label_encoder = label_encoder
+        self.coverage = coverage
         self.average = None
         if self.hparams.ema_decay is not None:
             self.average = MovingAverage(
@@ -58,12 +71,12 @@ class ClassificationBrain(sb.Brain):
                 )
 
     def fit(self, epoch_counter, train_set, valid_set=None, **kwargs):
-        """As Brain.fit; without a validation set the last epoch is kept."""
+        """Run Brain.fit; without a validation set the last epoch is kept."""
         self.has_validation = valid_set is not None
         super().fit(epoch_counter, train_set, valid_set, **kwargs)
 
     def make_dataloader(self, dataset, stage, **loader_kwargs):
-        """As Brain.make_dataloader, with an order that follows the seed in
+        """Make a loader as Brain does, with an order that follows the seed in
         training and, in evaluation, a share of the clips for each rank."""
         loader_kwargs["pin_memory"] = "cuda" in str(self.device)
         if stage == sb.Stage.TRAIN:
@@ -91,7 +104,7 @@ class ClassificationBrain(sb.Brain):
         return loader
 
     def make_train_sampler(self, dataset):
-        """The order of the training clips; another one in every epoch.
+        """Make the order of the training clips; another one in every epoch.
 
         Arguments
         ---------
@@ -106,7 +119,7 @@ class ClassificationBrain(sb.Brain):
         return ReproducibleRandomSampler(dataset, seed=1000 * self.hparams.seed)
 
     def init_optimizers(self):
-        """One optimizer, and its schedule per step."""
+        """Make one optimizer, and its schedule per step."""
         self.optimizer = self.opt_class(self.make_parameter_groups())
         self.optimizers_dict = {"opt_class": self.optimizer}
         self.scheduler = torch.optim.lr_scheduler.LambdaLR(
@@ -118,7 +131,7 @@ class ClassificationBrain(sb.Brain):
             self.checkpointer.add_recoverable("scheduler", self.scheduler)
 
     def make_parameter_groups(self):
-        """Groups of parameters; the last one learns at the full rate.
+        """Group the parameters; the last group learns at the full rate.
 
         Returns
         -------
@@ -128,7 +141,7 @@ class ClassificationBrain(sb.Brain):
         return parameter_groups(self.hparams.model, self.hparams.layer_decay)
 
     def optimizers_step(self):
-        """Clips the gradients of all groups together (Brain: of the first)."""
+        """Clip the gradients of all groups together (Brain: of the first)."""
         self.scaler.unscale_(self.optimizer)
         if self.max_grad_norm > 0:
             torch.nn.utils.clip_grad_norm_(
@@ -144,12 +157,12 @@ class ClassificationBrain(sb.Brain):
             self.average.update_parameters(self.hparams.model)
 
     def on_fit_batch_end(self, batch, outputs, loss, should_step):
-        """Advances the learning rate."""
+        """Advance the learning rate."""
         if should_step:
             self.scheduler.step()
 
     def on_fit_start(self):
-        """As Brain.on_fit_start, putting half-written checkpoints aside."""
+        """Start as Brain does, after putting half-written checkpoints aside."""
         self._compile()
         self._wrap_distributed()
         self.init_optimizers()
@@ -161,7 +174,7 @@ class ClassificationBrain(sb.Brain):
             self.checkpointer.recover_if_possible()
 
     def on_evaluate_start(self, max_key=None, min_key=None):
-        """Loads the checkpoint to evaluate; there has to be one."""
+        """Load the checkpoint to evaluate; there has to be one."""
         if self.checkpointer is None:
             return
         run_on_main(put_interrupted_aside, args=[self.checkpointer])
@@ -175,7 +188,7 @@ class ClassificationBrain(sb.Brain):
             )
 
     def on_stage_start(self, stage, epoch=None):
-        """Prepares the statistics of a stage."""
+        """Prepare the statistics of a stage."""
         self.loss_terms, self.unreadable = [], 0
         if stage == sb.Stage.TRAIN:
             self.worker_seeds.manual_seed(1000 * self.hparams.seed + epoch)
@@ -185,7 +198,7 @@ class ClassificationBrain(sb.Brain):
                 self.average.exchange(self.hparams.model)
 
     def on_stage_end(self, stage, stage_loss, epoch=None):
-        """Logs, and saves the checkpoint of an epoch."""
+        """Log, and save the checkpoint of an epoch."""
         losses = self._mean_losses()
         if stage == sb.Stage.TRAIN:
             self.train_losses = {**losses, **self._count_unreadable()}
@@ -207,14 +220,14 @@ class ClassificationBrain(sb.Brain):
             self.on_test_end(losses)
 
     def _save_checkpoint(self, meta, max_keys=()):
-        """Keeps the latest checkpoint and the best one by each key."""
+        """Keep the latest checkpoint and the best one by each key."""
         if self.checkpointer is not None:
             self.checkpointer.save_and_keep_only(
                 meta=meta, num_to_keep=1, max_keys=list(max_keys)
             )
 
     def _log_epoch(self, epoch, valid_stats):
-        """Writes a line of the training log."""
+        """Write a line of the training log."""
         self.hparams.train_logger.log_stats(
             stats_meta={
                 "epoch": epoch,
@@ -225,7 +238,7 @@ class ClassificationBrain(sb.Brain):
         )
 
     def on_test_end(self, losses):
-        """Logs the test, and writes its results into the output folder.
+        """Log the test, and write its results into the output folder.
 
         Arguments
         ---------
@@ -238,7 +251,7 @@ class ClassificationBrain(sb.Brain):
             "clips": len(self.scores.ids),
             "unreadable": self.scores.unreadable,
             "id_sha256": hash_ids(self.scores.ids),
-            "coverage": self.hparams.coverage,
+            "coverage": self.coverage,
             "losses": losses,
             "scores": {
                 name: self.scores.summarize(name, self.summarize)
@@ -253,7 +266,7 @@ class ClassificationBrain(sb.Brain):
         run_on_main(self.write_results)
 
     def describe_test(self):
-        """What else the results of a test hold.
+        """Describe what else the results of a test hold.
 
         Returns
         -------
@@ -265,11 +278,11 @@ class ClassificationBrain(sb.Brain):
     @property
     def class_names(self):
         """Class names in the order of the indices."""
-        labels = self.hparams.label_encoder
-        return [labels.ind2lab[index] for index in range(len(labels))]
+        names = self.label_encoder.ind2lab
+        return [names[index] for index in range(len(names))]
 
     def write_results(self):
-        """Writes tables and scores, on the main process; shows the table."""
+        """Write tables and scores, on the main process; show the table."""
         text = results_table(self.results["scores"], title="scores of") + "\n"
         write_tables(
             self.hparams.output_folder,
@@ -282,7 +295,7 @@ class ClassificationBrain(sb.Brain):
         print(text)
 
     def summarize(self, scores, targets, ids):
-        """Metrics of the scores of all clips.
+        """Compute the metrics of the scores of all clips.
 
         Arguments
         ---------
@@ -301,7 +314,7 @@ class ClassificationBrain(sb.Brain):
         return summarize_classification(scores, targets)
 
     def _mean_losses(self):
-        """Mean of each loss over the stage and over the processes."""
+        """Average each loss over the stage and over the processes."""
         if not self.loss_terms:
             return {}
         means = {
@@ -314,8 +327,8 @@ class ClassificationBrain(sb.Brain):
         return {name: mean.item() for name, mean in means.items()}
 
     def _count_unreadable(self):
-        """How often a clip could not be read; nothing if never."""
-        count = torch.tensor(self.unreadable, device=self.device)
+        """Count how often a clip could not be read; nothing if never."""
+        count = torch.as_tensor(self.unreadable, device=self.device)
         if self.distributed_launch:
             ddp_all_reduce(count, torch.distributed.ReduceOp.SUM)
         return {"unreadable": count.item()} if count.item() else {}

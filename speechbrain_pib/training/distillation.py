@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from speechbrain_pib.lobes.models.imgaud2vid import start_student
 from speechbrain_pib.training.classification import ClassificationBrain
 from speechbrain_pib.training.experiment import train_and_test
+from speechbrain_pib.utils.files import atomic_writer
 
 STUDENT = "imgaud2vid.ckpt"
 
@@ -26,8 +27,8 @@ class DistillationBrain(ClassificationBrain):
 
     Beside what ClassificationBrain expects, it expects in hparams: "teacher"
     (a module from clips to features and logits, or None), "distillation"
-    (DistillationLoss), "label_weight" (of the cross-entropy of the labels),
-    "label_encoder" and "output_folder".
+    (DistillationLoss), "label_weight" (of the cross-entropy of the labels)
+    and "output_folder".
 
     Example
     -------
@@ -64,8 +65,6 @@ class DistillationBrain(ClassificationBrain):
         teacher : ImgAud2VidOutput
             None without a teacher.
         """
-        # While it is on the host; asking the device would wait for it.
-        self.readable = batch.readable.data.flatten().tolist()
         batch = batch.to(self.device, non_blocking=True)
         output = self.modules.model(
             batch.image.data, batch.wav.data, batch.has_audio.data.squeeze(-1)
@@ -108,13 +107,14 @@ class DistillationBrain(ClassificationBrain):
             losses |= distilled
         losses["loss"] = loss
         self.loss_terms.append({k: v.detach() for k, v in losses.items()})
-        self.unreadable += self.readable.count(False)
+        readable = batch.readable.data.squeeze(1)
+        self.unreadable += (~readable).sum()
         if stage != sb.Stage.TRAIN:
             scores = {"student": output.logits}
             if teacher is not None:
                 scores["teacher"] = teacher.logits
             scores = {k: v.float().softmax(dim=-1) for k, v in scores.items()}
-            self.scores.append(batch.id, targets, scores, self.readable)
+            self.scores.append(batch.id, targets, scores, readable)
         return loss
 
 
@@ -129,7 +129,7 @@ def train_student(hparams, run_opts, data):
         As from start_experiment.
     run_opts : dict
         As from start_experiment.
-    data : tuple
+    data : RecipeData
         As from load_data.
 
     Raises
@@ -149,7 +149,7 @@ def train_student(hparams, run_opts, data):
         )
     if hparams["start_weights"] is not None:
         start_student(hparams["model"], hparams["start_weights"])
-    train_and_test(DistillationBrain, hparams, run_opts, *data)
+    train_and_test(DistillationBrain, hparams, run_opts, data)
     path = os.path.join(hparams["output_folder"], STUDENT)
     run_on_main(_save_weights, args=[hparams["model"], path])
 
@@ -157,5 +157,5 @@ def train_student(hparams, run_opts, data):
 def _save_weights(model, path):
     """Write the weights of a model, whole or not at all."""
     state = {name: value.cpu() for name, value in model.state_dict().items()}
-    torch.save(state, f"{path}.tmp")
-    os.replace(f"{path}.tmp", path)
+    with atomic_writer(path, "wb") as file:
+        torch.save(state, file)

@@ -1,4 +1,4 @@
-"""What every recipe's script does: start, train, test, export.
+"""What every recipe's script does: start, load the data, train and test.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -6,25 +6,42 @@ Authors
 
 import json
 import os
-import shlex
-import sys
+from typing import NamedTuple
 
 import speechbrain as sb
 import torch
 from hyperpyyaml import load_hyperpyyaml
+from speechbrain.dataio.encoder import CategoricalEncoder
 from speechbrain.utils.distributed import ddp_init_group, run_on_main
 
 from speechbrain_pib.dataio.clip_datasets import (
     clip_datasets,
     load_label_encoder,
 )
-from speechbrain_pib.inference.export import export_inference
 from speechbrain_pib.training.arguments import parse_recipe_arguments
-from speechbrain_pib.utils.weights import load_backbone
+
+
+class RecipeData(NamedTuple):
+    """The data of a recipe.
+
+    Arguments
+    ---------
+    label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
+        Index of each label.
+    datasets : dict
+        Split to data set: "train", "test" and, unless the last epoch is to be
+        kept, "valid".
+    coverage : dict
+        How much of each list was found (see report_coverage).
+    """
+
+    label_encoder: CategoricalEncoder
+    datasets: dict
+    coverage: dict
 
 
 def start_experiment(script, miniature=None, arguments=None):
-    """Reads the command line and makes the output folder.
+    """Read the command line and make the output folder.
 
     Arguments
     ---------
@@ -62,7 +79,7 @@ def start_experiment(script, miniature=None, arguments=None):
 
 
 def load_data(prepare, hparams, splits, make_datasets=clip_datasets):
-    """Gets the data sets of a recipe from raw files, or from a packed folder.
+    """Get the data sets of a recipe from raw files, or from a packed folder.
 
     Arguments
     ---------
@@ -71,8 +88,8 @@ def load_data(prepare, hparams, splits, make_datasets=clip_datasets):
         folder; writes the manifests, classes.txt and coverage.json into the
         output folder.
     hparams : dict
-        "packed_folder" (see speechbrain_pib.dataio.packing.manifests) where there can be
-        one, "output_folder" and what make_datasets needs; gets "coverage".
+        "packed_folder" (see speechbrain_pib.dataio.packing.manifests) where
+        there can be one, "output_folder" and what make_datasets needs.
     splits : list
         As for make_datasets.
     make_datasets : callable
@@ -80,10 +97,8 @@ def load_data(prepare, hparams, splits, make_datasets=clip_datasets):
 
     Returns
     -------
-    label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
-        Index of each label.
-    datasets : dict
-        Split to data set.
+    data : RecipeData
+        The data sets are those of `splits`.
 
     Example
     -------
@@ -94,48 +109,14 @@ def load_data(prepare, hparams, splits, make_datasets=clip_datasets):
         folder = hparams["output_folder"]
         run_on_main(prepare, args=[hparams])
     with open(os.path.join(folder, "coverage.json"), encoding="utf-8") as file:
-        hparams["coverage"] = json.load(file)
+        coverage = json.load(file)
     label_encoder = load_label_encoder(os.path.join(folder, "classes.txt"))
     datasets = make_datasets(folder, splits, hparams, label_encoder)
-    return label_encoder, datasets
+    return RecipeData(label_encoder, datasets, coverage)
 
 
-def run_experiment(brain_class, hparams, run_opts, label_encoder, datasets):
-    """Trains and tests Play It Back, and writes the inference folder.
-
-    Arguments
-    ---------
-    brain_class : type
-        PlayItBackBrain or a subclass of it.
-    hparams : dict
-        As from start_experiment.
-    run_opts : dict
-        As from start_experiment.
-    label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
-        Index of each label.
-    datasets : dict
-        "train", "test" and, unless the last epoch is to be kept, "valid".
-
-    Example
-    -------
-    >>> run_experiment(
-    ...     PlayItBackBrain, hparams, run_opts, label_encoder, datasets
-    ... )  # doctest: +SKIP
-    """
-    if not run_opts["test_only"]:
-        _start_backbone(hparams)
-    results = train_and_test(
-        brain_class, hparams, run_opts, label_encoder, datasets
-    )
-    if not (run_opts["test_only"] or run_opts["debug"]):
-        run_on_main(_export, args=[hparams, label_encoder, results])
-    if torch.distributed.is_initialized():
-        # A process that leaves the group open may be aborted at its exit.
-        torch.distributed.destroy_process_group()
-
-
-def train_and_test(brain_class, hparams, run_opts, label_encoder, datasets):
-    """Trains a classifier, and tests its best checkpoint.
+def train_and_test(brain_class, hparams, run_opts, data):
+    """Train a classifier, and test its best checkpoint.
 
     Arguments
     ---------
@@ -145,10 +126,8 @@ def train_and_test(brain_class, hparams, run_opts, label_encoder, datasets):
         As from start_experiment.
     run_opts : dict
         As from start_experiment.
-    label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
-        Index of each label.
-    datasets : dict
-        As for run_experiment.
+    data : RecipeData
+        As from load_data.
 
     Returns
     -------
@@ -163,20 +142,23 @@ def train_and_test(brain_class, hparams, run_opts, label_encoder, datasets):
     Example
     -------
     >>> train_and_test(
-    ...     PlayItBackBrain, hparams, run_opts, label_encoder, datasets
+    ...     ClassificationBrain, hparams, run_opts, data
     ... )  # doctest: +SKIP
     """
-    if len(label_encoder) != hparams["num_classes"]:
+    classes, datasets = len(data.label_encoder), data.datasets
+    if classes != hparams["num_classes"]:
         raise ValueError(
-            f"the data have {len(label_encoder)} classes, the model "
-            f"{hparams['num_classes']}; give --num_classes={len(label_encoder)}"
+            f"the data have {classes} classes, the model "
+            f"{hparams['num_classes']}; give --num_classes={classes}"
         )
     brain = brain_class(
         modules=hparams["modules"],
         opt_class=hparams["opt_class"],
-        hparams={**hparams, "label_encoder": label_encoder},
+        hparams=hparams,
         run_opts=run_opts,
         checkpointer=hparams["checkpointer"],
+        label_encoder=data.label_encoder,
+        coverage=data.coverage,
     )
     brain.fit(
         hparams["epoch_counter"],
@@ -192,40 +174,3 @@ def train_and_test(brain_class, hparams, run_opts, label_encoder, datasets):
         test_loader_kwargs=dict(hparams["test_dataloader_opts"]),
     )
     return brain.results
-
-
-def _start_backbone(hparams):
-    """Loads pretrained weights, without which nothing may be frozen."""
-    model, pretrained = hparams["model"], hparams["pretrained_backbone"]
-    if pretrained is not None:
-        if load_backbone(model.backbone, pretrained) and model.freeze_backbone:
-            raise ValueError(
-                f"the backbone is frozen and the head of {pretrained} is for "
-                "other classes: train a backbone on this data set first "
-                "(backbone.yaml), or give --freeze_backbone=False"
-            )
-    elif model.freeze_backbone:
-        raise ValueError(
-            "the backbone is frozen and nobody trained it: give "
-            "--pretrained_backbone=/path/to/weights (from backbone.yaml), or "
-            "--freeze_backbone=False"
-        )
-
-
-def _export(hparams, label_encoder, results):
-    """Writes the inference folder."""
-    folder, model = hparams["output_folder"], hparams["model"]
-    export_inference(
-        os.path.join(folder, "inference"),
-        # The copy in the output folder holds the overrides already.
-        os.path.join(folder, "hyperparams.yaml"),
-        {},
-        model,
-        label_encoder,
-        title=f"Play It Back X{model.replays} on {hparams['dataset']}",
-        dataset=hparams["dataset"],
-        metrics=results["scores"]["fused"],
-        command=shlex.join(["python", *sys.argv]),
-        multi_label=hparams["loss"].multi_label,
-        tasks=hparams["loss"].tasks,
-    )

@@ -16,7 +16,7 @@ from speechbrain.utils.train_logger import (
 
 
 class TrainLoggers(TrainLogger):
-    """Writes every statistic to a text file, and elsewhere where asked.
+    """Write every statistic to a text file, and elsewhere where asked.
 
     Arguments
     ---------
@@ -66,7 +66,7 @@ class TrainLoggers(TrainLogger):
             )
 
     def log_stats(self, stats_meta, **stats):
-        """Writes statistics; see speechbrain.utils.train_logger.TrainLogger.
+        """Write statistics; see speechbrain.utils.train_logger.TrainLogger.
 
         Arguments
         ---------

@@ -6,16 +6,15 @@ Authors
 
 import torch
 
-LEARNED_STARTS = ("slots_mu", "slots_logsigma", "latents")
-
 
 def parameter_groups(model, layer_decay=1.0):
-    """Groups the trained parameters by weight decay and learning rate.
+    """Group the trained parameters by weight decay and learning rate.
 
-    Vectors (norms, biases) and learned starts (slots, latents) are not
-    decayed. SpeechBrain's ``rm_vector_weight_decay`` knows vectors only. The
-    layers of the backbone learn the more slowly the nearer they are to the
-    input (as in BEiT, https://arxiv.org/abs/2106.08254).
+    Vectors (norms, biases) are not decayed, nor are the parameters that a
+    part of the model names in ``no_weight_decay()``, as timm's models do.
+    SpeechBrain's ``rm_vector_weight_decay`` knows vectors only. The layers of
+    the backbone learn the more slowly the nearer they are to the input (as in
+    BEiT, https://arxiv.org/abs/2106.08254).
 
     Arguments
     ---------
@@ -39,11 +38,11 @@ def parameter_groups(model, layer_decay=1.0):
     scales = {}
     if layer_decay != 1.0:
         scales = layer_scales(model.backbone, layer_decay)
-    groups = {}
+    groups, undecayed = {}, undecayed_names(model)
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        spared = parameter.ndim <= 1 or name.endswith(LEARNED_STARTS)
+        spared = parameter.ndim <= 1 or name in undecayed
         scale = scales.get(parameter, 1.0)
         group = groups.setdefault(
             (scale, spared), {"params": [], "lr_scale": scale}
@@ -54,8 +53,36 @@ def parameter_groups(model, layer_decay=1.0):
     return [groups[key] for key in sorted(groups)]
 
 
+def undecayed_names(model):
+    """Ask a model, and each part of it, what must not be decayed.
+
+    Arguments
+    ---------
+    model : torch.nn.Module
+        Its ``no_weight_decay()``, and that of any module in it, returns the
+        names of parameters of that module.
+
+    Returns
+    -------
+    names : set of str
+        As in ``model.named_parameters()``.
+
+    Example
+    -------
+    >>> from speechbrain_pib.lobes.models.slot_attention import SlotSelector
+    >>> sorted(undecayed_names(SlotSelector(8)))
+    ['slot_attention.slots_logsigma', 'slot_attention.slots_mu']
+    """
+    return {
+        f"{prefix}.{name}".removeprefix(".")
+        for prefix, module in model.named_modules()
+        if hasattr(module, "no_weight_decay")
+        for name in module.no_weight_decay()
+    }
+
+
 def part_groups(model, factors):
-    """Groups the parameters by the part of the model that they belong to.
+    """Group the parameters by the part of the model that they belong to.
 
     All of them are decayed, as in the published training of Listen to Look
     (https://arxiv.org/abs/1912.04487).
@@ -99,7 +126,7 @@ def part_groups(model, factors):
 
 
 def layer_scales(backbone, decay):
-    """Factors of the learning rate of a backbone's layers.
+    """Compute the learning-rate factor of each layer of a backbone.
 
     Its layers are its parts in the order of their definition, up to its last
     stack (torch.nn.Sequential or ModuleList), each entry of a stack by itself;
@@ -143,7 +170,7 @@ def layer_scales(backbone, decay):
 
 
 def build_optimizer(parameters, name, lr, weight_decay):
-    """Builds an optimizer by name, so that a recipe can change it by a word.
+    """Build an optimizer by name, so that a recipe can change it by a word.
 
     Arguments
     ---------

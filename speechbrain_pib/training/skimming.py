@@ -56,8 +56,8 @@ class SkimmingBrain(ClassificationBrain):
     "attention" (of the Skimmer, in training; its own is that of evaluation),
     "selection" ("learned", or a control to train and to test with: "uniform",
     "random" or "dense"), "skimmer_weights" (of the published code, or None),
-    "stream_gmacs" (of the features of a step, by stream), "label_encoder",
-    "output_folder" and "pictures" (number of test videos to draw).
+    "stream_gmacs" (of the features of a step, by stream), "output_folder" and
+    "pictures" (number of test videos to draw).
 
     Example
     -------
@@ -371,7 +371,7 @@ def train_skimmer(hparams, run_opts, data):
         As from start_experiment.
     run_opts : dict
         As from start_experiment.
-    data : tuple
+    data : RecipeData
         As from load_data.
 
     Raises
@@ -384,14 +384,14 @@ def train_skimmer(hparams, run_opts, data):
     >>> train_skimmer(hparams, run_opts, data)  # doctest: +SKIP
     """
     _load_start(hparams, run_opts["test_only"])
-    results = train_and_test(SkimmingBrain, hparams, run_opts, *data)
+    results = train_and_test(SkimmingBrain, hparams, run_opts, data)
     control = hparams["selection"] != "learned"
     if run_opts["test_only"] or run_opts["debug"] or control:
         return
     if hparams["student_weights"] is None:
         logger.warning("No inference folder without --student_weights")
         return
-    run_on_main(_export, args=[hparams, data[0], results])
+    run_on_main(_export, args=[hparams, data.label_encoder, results])
 
 
 def _load_start(hparams, test_only):

@@ -7,16 +7,158 @@ Authors
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
+import re
+import secrets
+import shutil
+
+from filelock import FileLock, Timeout
+
+BLOCK_BYTES = 2**20  # of a file that is hashed, at a time
+TEMPORARY = re.compile(r".+\.[0-9a-f]{8}\.tmp")  # what `_temporary` makes
+
+
+def _temporary(path):
+    """A name beside a path that no other process takes, nor any search for
+    results."""
+    return f"{path}.{secrets.token_hex(4)}.tmp"
+
+
+def _flush(path):
+    """Waits until a file is on the disk: a machine that crashes after a file
+    got its name, but before that, would leave an empty one under it."""
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def atomic_path(path):
+    """Name a file that appears under its own name only when it is complete.
+
+    For what opens files by itself; else see `atomic_writer`.
+
+    Arguments
+    ---------
+    path : str
+        The file to write. Its folder is created if needed; what a link points
+        to is replaced, not the link.
+
+    Yields
+    ------
+    temporary : str
+        Where to write, a name that ends in ".tmp". After an error it is
+        removed, and what was at the path is still there.
+
+    Example
+    -------
+    >>> path = getfixture("tmpdir") / "note.txt"
+    >>> with atomic_path(path) as temporary:
+    ...     with open(temporary, "w") as file:
+    ...         _ = file.write("whole or not at all")
+    >>> path.read()
+    'whole or not at all'
+    """
+    path = os.path.realpath(path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    temporary = _temporary(path)
+    try:
+        yield temporary
+        _flush(temporary)
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(temporary)
+
+
+@contextlib.contextmanager
+def atomic_writer(path, mode="w"):
+    """Open a file that appears under its name only when it is complete.
+
+    Arguments
+    ---------
+    path : str
+        The file to write, see `atomic_path`.
+    mode : str
+        "w" for text (UTF-8, newlines untranslated) or "wb" for bytes.
+
+    Yields
+    ------
+    file : file object
+        Opened for writing.
+
+    Example
+    -------
+    >>> path = getfixture("tmpdir") / "note.txt"
+    >>> with atomic_writer(path) as file:
+    ...     _ = file.write("whole or not at all")
+    >>> path.read()
+    'whole or not at all'
+    """
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    with atomic_path(path) as temporary, open(temporary, mode, **text) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def atomic_folder(folder):
+    """Make a folder that appears under its name only when it is complete.
+
+    Arguments
+    ---------
+    folder : str
+        The folder to make. One that is there is replaced, with all in it.
+
+    Yields
+    ------
+    temporary : str
+        An empty folder to fill. After an error it is removed, and what was
+        at the path is still there; if the machine crashes just when the
+        folders change places, the next call puts it back.
+
+    Example
+    -------
+    >>> folder = getfixture("tmpdir") / "letters"
+    >>> with atomic_folder(folder) as temporary:
+    ...     for name in "ab":
+    ...         open(os.path.join(temporary, name), "w").close()
+    >>> sorted(os.listdir(folder))
+    ['a', 'b']
+    """
+    folder = os.path.realpath(folder)
+    temporary, earlier = _temporary(folder), f"{folder}.earlier.tmp"
+    _settle(folder, earlier)
+    os.makedirs(temporary)
+    try:
+        yield temporary
+        for place, _, names in os.walk(temporary):
+            for name in names:
+                _flush(os.path.join(place, name))
+        # No system call that Python knows exchanges two folders.
+        if os.path.exists(folder):
+            os.rename(folder, earlier)
+        os.rename(temporary, folder)
+    finally:
+        _settle(folder, earlier)
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _settle(folder, earlier):
+    """Puts back what a folder replaced if it is not there itself, else
+    removes that."""
+    if os.path.exists(earlier) and not os.path.exists(folder):
+        os.rename(earlier, folder)
+    else:
+        shutil.rmtree(earlier, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def locked_folder(folder):
-    """Makes a folder, and keeps other processes out that also ask.
+    """Make a folder, and keep other processes out that also ask.
 
-    The lock ends with the process, however that ends.
+    The lock ends with the process, however that ends. What earlier holders
+    of it were writing when they were killed is removed. On file systems
+    without locks nobody is kept out.
 
     Arguments
     ---------
@@ -34,59 +176,32 @@ def locked_folder(folder):
     ...     pass
     """
     os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, "lock"), "w") as file:
+    with contextlib.ExitStack() as stack:
+        lock = FileLock(os.path.join(folder, "lock"), timeout=0)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            stack.enter_context(lock)
+        except Timeout as error:
             raise ValueError(
                 f"another process writes into {folder}; wait for its end"
             ) from error
         except OSError as error:
-            # There are file systems without locks.
-            if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
+            if error.errno not in (errno.ENOTSUP, errno.ENOLCK):
                 raise
+        else:
+            _remove_leftovers(folder)
         yield
 
 
-BLOCK_BYTES = 2**20  # of a file that is hashed, at a time
-
-
-@contextlib.contextmanager
-def atomic_writer(path):
-    """Open a text file that appears under its name only when it is complete.
-
-    Arguments
-    ---------
-    path : str
-        The file to write (UTF-8). Its folder is created if needed.
-
-    Yields
-    ------
-    file : file object
-        Opened for writing, newlines untranslated.
-
-    Example
-    -------
-    >>> path = getfixture("tmpdir") / "note.txt"
-    >>> with atomic_writer(path) as file:
-    ...     _ = file.write("whole or not at all")
-    >>> path.read()
-    'whole or not at all'
-    """
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    temporary = f"{path}.{os.getpid()}.tmp"
-    try:
-        with open(temporary, "w", newline="", encoding="utf-8") as file:
-            yield file
-        os.replace(temporary, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(temporary)
+def _remove_leftovers(folder):
+    """Removes the files that processes were writing when they were killed."""
+    for place, _, names in os.walk(folder):
+        for name in filter(TEMPORARY.fullmatch, names):
+            os.remove(os.path.join(place, name))
 
 
 @contextlib.contextmanager
 def open_annotations(path):
-    """Opens a text file that others wrote.
+    """Open a text file that others wrote.
 
     Arguments
     ---------
@@ -123,7 +238,7 @@ def open_annotations(path):
 
 
 def hash_ids(ids):
-    """A hash of the clips that a result was obtained on.
+    """Hash the names of the clips that a result was obtained on.
 
     Arguments
     ---------
@@ -143,8 +258,24 @@ def hash_ids(ids):
     return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
 
 
-def _sha256(path):
-    """Hash of a file, or None if it does not exist."""
+def hash_file(path):
+    """Hash the content of a file.
+
+    Arguments
+    ---------
+    path : str
+        The file.
+
+    Returns
+    -------
+    digest : str
+        SHA-256; None if there is no such file.
+
+    Example
+    -------
+    >>> hash_file("no/such/file") is None
+    True
+    """
     digest = hashlib.sha256()
     try:
         with open(path, "rb") as file:

@@ -4,7 +4,6 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import csv
 import json
 import pickle
 import zipfile
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 
 from speechbrain_pib.epic.submissions import check_submission
+from tests.helpers import read_rows
 
 SMALL = ["--miniature_clips=120", "--valid_fraction=0.3"]
 LISTS = "miniature_120/{}-annotations/{}_test_timestamps.csv"
@@ -52,9 +52,10 @@ def test_scores_and_a_list_without_labels_become_files(
     check_pickle(output, tasks)
     hidden = tmp_path / path
     run_recipe(recipe, *run, "--test_only", f"--submission_list={hidden}")
-    with open(hidden, newline="") as file:
-        rows = list(csv.DictReader(file))
-    ids = [row.get("narration_id") or row["annotation_id"] for row in rows]
+    ids = [
+        row.get("narration_id") or row["annotation_id"]
+        for row in read_rows(hidden)
+    ]
     with zipfile.ZipFile(output / "submission.zip") as file:
         submission = json.loads(file.read("test.json"))
     check_submission(submission, ids, tasks)

@@ -16,6 +16,7 @@ import torch
 from speechbrain_pib.inference.skimming import SkimmingClassifier
 from speechbrain_pib.lobes.models.skimming_published import PublishedSkimmer
 from speechbrain_pib.utils.skimming_weights import load_skimmer
+from tests.helpers import read_published
 
 pytest.importorskip("av", reason="the miniature is made of video files")
 
@@ -64,14 +65,10 @@ def write_published(folder):
     return features
 
 
-def test_published_weights_are_tested_as_published(
-    run_recipe, shared, tmp_path
-):
+def test_published_weights_are_tested_as_published(run_recipe, tmp_path):
     folder = tmp_path / "published"
     features = write_published(folder)
-    path = shared / "parity/listen_to_look/av_tiny_state_dict.npz"
-    with np.load(path) as arrays:
-        state = {k: torch.from_numpy(arrays[k]) for k in arrays.files}
+    state = read_published("listen_to_look", "av_tiny_state_dict")
     weights = str(folder / "skimming.pth")
     torch.save({"model": state, "args": Namespace(rate=0.1)}, weights)
     output = run_recipe(

@@ -200,7 +200,6 @@ def test_an_average_may_begin_in_the_middle_of_a_training(brain):
 def test_what_cannot_be_read_has_no_picture_and_no_overlap(brain):
     brain.hparams.pictures = 2
     brain.hparams.controls = []
-    brain.readable = [False, True]
     brain.on_stage_start(sb.Stage.TEST)
     model = brain.hparams.model.eval()
     tensors = {
@@ -208,6 +207,7 @@ def test_what_cannot_be_read_has_no_picture_and_no_overlap(brain):
         "lengths": torch.ones(2, 1),
         "target": torch.eye(3)[:2],
         "event": torch.tensor([[0.0, 0.1]] * 2),
+        "readable": torch.tensor([[False], [True]]),
     }
     batch = SimpleNamespace(
         id=["lost", "here"],

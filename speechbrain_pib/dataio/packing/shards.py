@@ -7,6 +7,7 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+import contextlib
 import glob
 import io
 import json
@@ -18,7 +19,7 @@ import h5py
 import soundfile
 
 from speechbrain_pib.dataio.packing.hdf5 import write_dataset
-from speechbrain_pib.utils.files import atomic_writer
+from speechbrain_pib.utils.files import atomic_path, atomic_writer
 
 INDEX = ".index.json"
 
@@ -180,6 +181,7 @@ class ShardWriter:
         self.stem, self.kind = stem, kind
         self.sample_rate, self.max_bytes = sample_rate, max_bytes
         self.number, self.shard = 0, None
+        self.unfinished = contextlib.ExitStack()
 
     def add(self, digest, audio, duration, rows):
         """Adds an audio file.
@@ -198,7 +200,8 @@ class ShardWriter:
         if self.shard is None:
             while os.path.exists(self._path() + INDEX):
                 self.number += 1
-            self.shard = self.kind(self._path() + self.kind.extension + ".tmp")
+            place = atomic_path(self._path() + self.kind.extension)
+            self.shard = self.kind(self.unfinished.enter_context(place))
             self.clips, self.size = {}, 0
         # A name of a member ends at its first dot.
         key = quote(rows[0]["ID"], safe="").replace(".", "%2E")
@@ -212,9 +215,8 @@ class ShardWriter:
         if self.shard is None:
             return
         places = self.shard.close()
-        path = self._path() + self.kind.extension
-        os.replace(path + ".tmp", path)
-        name = os.path.basename(path)
+        self.unfinished.close()
+        name = os.path.basename(self._path() + self.kind.extension)
         index = {
             digest: [f"{name}::{places[key]}", duration]
             for key, (digest, duration) in self.clips.items()

@@ -9,7 +9,6 @@ Authors
 """
 
 import argparse
-import contextlib
 import functools
 import os
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from speechbrain_pib.dataio.video.files import (
     write_video_list,
 )
 from speechbrain_pib.dataio.video.sound import iter_sound
+from speechbrain_pib.utils.files import atomic_path
 from speechbrain_pib.utils.processes import map_processes
 
 logger = get_logger(__name__)
@@ -64,20 +64,16 @@ def extract_sound(video, audio, sample_rate):
     """
     if not probe_video(video).has_audio:
         return False
-    os.makedirs(os.path.dirname(os.path.abspath(audio)), exist_ok=True)
-    temporary = f"{audio}.{os.getpid()}.tmp"
     form = os.path.splitext(audio)[1][1:].upper()
-    try:
-        with soundfile.SoundFile(
+    with (
+        atomic_path(audio) as temporary,
+        soundfile.SoundFile(
             temporary, "w", sample_rate, 1, "PCM_16", format=form
-        ) as file:
-            for samples in iter_sound(video, sample_rate):
-                # 1.0 is one step more than 16 bits can hold.
-                file.write(samples.clamp(-1.0, 1.0 - 2**-15).numpy())
-        os.replace(temporary, audio)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(temporary)
+        ) as file,
+    ):
+        for samples in iter_sound(video, sample_rate):
+            # 1.0 is one step more than 16 bits can hold.
+            file.write(samples.clamp(-1.0, 1.0 - 2**-15).numpy())
     return True
 
 

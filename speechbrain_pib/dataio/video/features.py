@@ -18,6 +18,8 @@ import h5py
 import numpy as np
 import torch
 
+from speechbrain_pib.utils.files import atomic_path
+
 HDF5_LOCATOR = re.compile(r"(.+\.(?:hdf5|h5))::(.+)")
 # In published paths; the files beside it have the names of their stream.
 PUBLISHED = "imageAudio_features"
@@ -244,13 +246,6 @@ class FeatureStore:
     @contextlib.contextmanager
     def _replacing(self, path):
         """An HDF5 file that appears under its name when it is complete."""
-        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-        temporary = f"{path}.{os.getpid()}.tmp"
-        try:
-            with h5py.File(temporary, "w") as file:
-                file.attrs["settings"] = self.settings
-                yield file
-            os.replace(temporary, path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(temporary)
+        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+            file.attrs["settings"] = self.settings
+            yield file

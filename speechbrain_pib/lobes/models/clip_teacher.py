@@ -16,7 +16,7 @@ CLIP_STD = (0.22803, 0.22145, 0.216989)
 
 
 class ClipTeacher(torch.nn.Module):
-    """Sees whole clips, 16 frames of 112 x 112 in a second, and never learns.
+    """Frozen R(2+1)D-18 over clips of 16 frames of 112 x 112 in a second.
 
     Arguments
     ---------
@@ -68,7 +68,7 @@ class ClipTeacher(torch.nn.Module):
         self.eval()
 
     def train(self, mode=True):
-        """Stays in evaluation mode.
+        """Stay in evaluation mode.
 
         Arguments
         ---------
@@ -83,7 +83,7 @@ class ClipTeacher(torch.nn.Module):
 
     @torch.no_grad()
     def forward(self, clips):
-        """Computes what the student has to find.
+        """Compute the features and logits that the student has to match.
 
         Arguments
         ---------

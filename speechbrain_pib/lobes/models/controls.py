@@ -14,7 +14,7 @@ import torch
 
 
 def random_segments(places, widths, n_frames):
-    """One segment per clip at a given place.
+    """Select one segment of each clip at a given place.
 
     Arguments
     ---------
@@ -41,7 +41,7 @@ def random_segments(places, widths, n_frames):
 
 
 def loudest_frames(log_mel, widths):
-    """The frames of most magnitude, as many as asked for.
+    """Select the loudest frames, as many as asked for.
 
     Arguments
     ---------
@@ -66,7 +66,7 @@ def loudest_frames(log_mel, widths):
 
 
 def event_frames(events, n_frames, hop_seconds):
-    """The base frames inside the true event.
+    """Select the base frames inside the true event.
 
     Arguments
     ---------
@@ -92,7 +92,7 @@ def event_frames(events, n_frames, hop_seconds):
 
 
 def fixed_places(names):
-    """Places of random segments that depend on nothing but a name.
+    """Hash names into places of random segments, the same in every run.
 
     Arguments
     ---------
@@ -122,7 +122,7 @@ def control_frames(
     log_mel=None,
     events=None,
 ):
-    """The frames that a control selects.
+    """Select frames by a control.
 
     Arguments
     ---------

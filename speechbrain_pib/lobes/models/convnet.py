@@ -11,7 +11,7 @@ import torch
 
 
 def convolution(input_size, output_size, kernel_size, stride=1):
-    """Builds convolution, group norm and ReLU, centred on the stride.
+    """Build convolution, group norm and ReLU, centred on the stride.
 
     Arguments
     ---------
@@ -93,7 +93,7 @@ class ConvNet(torch.nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, log_mel):
-        """Computes features and class scores.
+        """Compute features and logits.
 
         Arguments
         ---------
@@ -112,7 +112,7 @@ class ConvNet(torch.nn.Module):
         return grid, self.forward_head(grid.mean(dim=(1, 2)))
 
     def forward_features(self, log_mel):
-        """Computes the feature grid.
+        """Compute the feature grid.
 
         Arguments
         ---------
@@ -130,7 +130,7 @@ class ConvNet(torch.nn.Module):
         return self.norm(self.features(x).permute(0, 2, 3, 1))
 
     def forward_head(self, pooled):
-        """Classifies pooled features.
+        """Classify pooled features.
 
         Arguments
         ---------
@@ -145,7 +145,7 @@ class ConvNet(torch.nn.Module):
         return self.head(self.dropout(pooled))
 
     def token_positions(self, num_frames):
-        """Tells where in time the rows of the grid lie.
+        """Compute the frame at the centre of each time step of the grid.
 
         Arguments
         ---------

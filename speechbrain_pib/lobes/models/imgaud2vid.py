@@ -1,4 +1,4 @@
-"""IMGAUD2VID: what a clip shows, from one image of it and its sound
+"""IMGAUD2VID: features of a video clip from one image and its sound
 (Listen to Look, https://arxiv.org/abs/1912.04487).
 
 A teacher sees the clip; the student, 17 times cheaper, learns its features
@@ -59,7 +59,7 @@ class LogMel(torch.nn.Module):
 
     @fwd_default_precision(cast_inputs=torch.float32)
     def forward(self, wavs):
-        """Computes the spectrogram.
+        """Compute the spectrogram.
 
         Arguments
         ---------
@@ -75,7 +75,7 @@ class LogMel(torch.nn.Module):
 
 
 class ImgAud2VidOutput(NamedTuple):
-    """What the student makes of a batch of moments.
+    """Output of the student for a batch of moments.
 
     Arguments
     ---------
@@ -95,7 +95,7 @@ class ImgAud2VidOutput(NamedTuple):
 
 
 class ImgAud2Vid(torch.nn.Module):
-    """Features of a clip, from its first frame and its sound.
+    """Student network: features of a clip from its first frame and its sound.
 
     `fusion` and `classifier` are those of a `Skimmer` of as many classes.
 
@@ -134,7 +134,7 @@ class ImgAud2Vid(torch.nn.Module):
             self.register_buffer(name, values, persistent=False)
 
     def forward(self, images, wavs, has_audio=None):
-        """Looks and listens.
+        """Compute features and logits of images with their sound.
 
         Arguments
         ---------
@@ -155,7 +155,7 @@ class ImgAud2Vid(torch.nn.Module):
         return ImgAud2VidOutput(features, self.classifier(features))
 
     def image_features(self, images):
-        """Computes features of images.
+        """Compute features of images.
 
         Arguments
         ---------
@@ -172,7 +172,7 @@ class ImgAud2Vid(torch.nn.Module):
         return self.image_net((images - self.mean) / self.std)
 
     def audio_features(self, wavs, has_audio=None):
-        """Computes features of sound.
+        """Compute features of sound.
 
         Arguments
         ---------
@@ -194,7 +194,7 @@ class ImgAud2Vid(torch.nn.Module):
 
 
 def load_imagenet(model, path):
-    """Starts both networks of a student from torchvision's ResNet-18.
+    """Initialise both networks of a student with torchvision's ResNet-18.
 
     The sound's first kernel is the sum of the image's over the colours; the
     head for 1000 classes is left out.
@@ -229,7 +229,7 @@ def load_imagenet(model, path):
 
 
 def start_student(model, path):
-    """Starts a student from another one, or from torchvision's ResNet-18.
+    """Initialise a student with another one, or with torchvision's ResNet-18.
 
     Arguments
     ---------
@@ -258,7 +258,7 @@ def start_student(model, path):
 
 
 def load_student(path):
-    """Makes a student for what a weight file holds.
+    """Build the student that a weight file holds.
 
     Arguments
     ---------

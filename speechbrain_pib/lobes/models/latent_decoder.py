@@ -14,7 +14,7 @@ from torch.nn.functional import gelu, scaled_dot_product_attention
 
 
 def fourier_positions(positions, num_bands, max_frequency):
-    """Fourier features of positions in [-1, 1].
+    """Compute Fourier features of positions in [-1, 1].
 
     Arguments
     ---------
@@ -80,7 +80,7 @@ class LatentAttention(torch.nn.Module):
         self.to_out = torch.nn.Linear(inner_size, latent_size)
 
     def forward(self, latents, context=None):
-        """Attends and adds.
+        """Attend to the context and add the residual.
 
         Arguments
         ---------
@@ -96,6 +96,7 @@ class LatentAttention(torch.nn.Module):
         """
         normed = self.norm(latents)
         context = normed if context is None else self.norm_context(context)
+        # [batch, heads, latents or tokens, head_size]
         query = self._split_heads(self.to_q(normed))
         key, value = self.to_kv(context).chunk(2, dim=-1)
         attended = scaled_dot_product_attention(
@@ -129,7 +130,7 @@ class GatedFeedForward(torch.nn.Module):
         self.contract = torch.nn.Linear(4 * latent_size, latent_size)
 
     def forward(self, latents):
-        """Transforms and adds.
+        """Transform and add the residual.
 
         Arguments
         ---------
@@ -192,7 +193,7 @@ class DecoderLevel(torch.nn.Module):
             self.self_blocks.append(GatedFeedForward(latent_size))
 
     def forward(self, latents, tokens):
-        """Updates the latents with a pass.
+        """Update the latents with a pass.
 
         Arguments
         ---------
@@ -301,8 +302,12 @@ class LatentDecoder(torch.nn.Module):
         self.dropout = torch.nn.Dropout(dropout)
         self.classifier = torch.nn.Linear(latent_size, num_classes)
 
+    def no_weight_decay(self):
+        """Name the parameters that an optimizer must not pull to zero."""
+        return {"latents"}
+
     def forward(self, grids, time_positions=None):
-        """Reads all passes and classifies.
+        """Read all passes and classify.
 
         Arguments
         ---------
@@ -327,18 +332,20 @@ class LatentDecoder(torch.nn.Module):
                 f"and was given {grids.shape[1]}"
             )
         tokens = self._tokens(grids, time_positions)
+        # [batch, latents, latent_size]
         latents = self.latents.expand(grids.shape[0], -1, -1)
         pooled = []
         for level, pass_tokens in zip(self.levels, tokens.unbind(1)):
             latents = level(latents, pass_tokens)
             pooled.append(self.norm(latents.mean(dim=1)))
-        pooled = torch.stack(pooled, dim=1)
+        pooled = torch.stack(pooled, dim=1)  # [batch, passes, latent_size]
+        # [batch, latent_size, passes] -> [batch, latent_size]
         fused = self.fusion(pooled.transpose(1, 2)).squeeze(-1).relu()
         logits = self.classifier(self.dropout(fused))
         return logits, self.classifier(pooled), fused
 
     def _tokens(self, grids, time_positions):
-        """Appends positions: [batch, passes, tokens, context_size]."""
+        """Append Fourier positions: [batch, passes, tokens, context_size]."""
         time, frequency = grids.shape[2:4]
         if time_positions is None:
             time_positions = torch.linspace(-1, 1, time, device=grids.device)

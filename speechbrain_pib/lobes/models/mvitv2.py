@@ -79,7 +79,7 @@ class PooledAttention(torch.nn.Module):
             self.add_module(f"norm_{name}", norm)
 
     def forward(self, grid):
-        """Attends.
+        """Attend within the grid.
 
         Arguments
         ---------
@@ -96,12 +96,13 @@ class PooledAttention(torch.nn.Module):
         else:
             (query,), size = self._pool(grid, "q")
             (key, value), _ = self._pool(grid, "kv")
+        # [batch, heads, tokens, head_size] -> [batch, tokens, output_size]
         attended = scaled_dot_product_attention(query, key, value) + query
         attended = attended.transpose(1, 2).flatten(2)
         return self.proj(attended).unflatten(1, size)
 
     def _pool(self, grid, names):
-        """Projects and pools some of queries, keys and values in one call.
+        """Project and pool some of queries, keys and values in one call.
 
         Arguments
         ---------
@@ -119,7 +120,8 @@ class PooledAttention(torch.nn.Module):
         """
         pools = [getattr(self, f"pool_{name}") for name in names]
         norms = [getattr(self, f"norm_{name}") for name in names]
-        # One kernel for all heads.
+        # One kernel for all heads: [names, 1, head_size, 1, 3, 3] becomes
+        # [names * heads * head_size, 1, 3, 3].
         kernel = torch.stack([pool.weight for pool in pools]).unsqueeze(1)
         kernel = kernel.expand(-1, self.num_heads, -1, -1, -1, -1).flatten(0, 2)
         # To a convolution, the permuted view is in channels-last layout.
@@ -130,12 +132,13 @@ class PooledAttention(torch.nn.Module):
             padding=pools[0].padding,
             groups=len(kernel),
         )
+        # [batch, names, heads, head_size, tokens]
         parts = pooled.flatten(2).unflatten(1, (len(names), self.num_heads, -1))
         pairs = zip(norms, parts.transpose(3, 4).unbind(1))
         return [norm(part) for norm, part in pairs], pooled.shape[2:]
 
     def _project(self, grid, names):
-        """The rows of the projection that belong to some of q, k and v."""
+        """Project a grid to some of queries, keys and values."""
         if names == "qkv":
             return self.qkv(grid)
         width = self.proj.in_features
@@ -200,7 +203,7 @@ class MultiscaleBlock(torch.nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(self, grid):
-        """Runs the block.
+        """Apply the block.
 
         Arguments
         ---------
@@ -215,6 +218,7 @@ class MultiscaleBlock(torch.nn.Module):
         normed = self.norm1(grid)
         skip = grid if self.proj is None else self.proj(normed)
         if self.pool_skip is not None:
+            # A pooling takes [batch, channels, time, frequency].
             skip = self.pool_skip(skip.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         grid = skip + self.drop_path(self.attn(normed))
         return grid + self.drop_path(self.mlp(self.norm2(grid)))
@@ -283,7 +287,7 @@ class MViTv2(torch.nn.Module):
 
     @staticmethod
     def _build_blocks(embed_dim, depths, drop_path):
-        """Yields the blocks of all stages."""
+        """Yield the blocks of all stages."""
         last = sum(depths) - 1
         index, channels, key_stride = 0, embed_dim, 4
         for stage, depth in enumerate(depths):
@@ -303,13 +307,13 @@ class MViTv2(torch.nn.Module):
 
     @staticmethod
     def _initialize(module):
-        """Truncated normal weights and zero biases, as published."""
+        """Draw truncated normal weights, zero the biases, as published."""
         if isinstance(module, torch.nn.Linear):
             torch.nn.init.trunc_normal_(module.weight, std=0.02)
             torch.nn.init.zeros_(module.bias)
 
     def token_positions(self, n_frames):
-        """Where the grid's time steps are centred on the input.
+        """Compute the frame at the centre of each time step of the grid.
 
         Arguments
         ---------
@@ -327,7 +331,7 @@ class MViTv2(torch.nn.Module):
         )
 
     def forward_features(self, log_mel):
-        """Computes the feature grid.
+        """Compute the feature grid.
 
         Arguments
         ---------
@@ -339,11 +343,12 @@ class MViTv2(torch.nn.Module):
         grid : torch.Tensor
             Normalised features [batch, time, frequency, output_size].
         """
+        # [batch, 1, frames, n_mels] -> [batch, time, frequency, embed_dim]
         grid = self.patch_embed(log_mel.unsqueeze(1)).permute(0, 2, 3, 1)
         return self.norm(self.blocks(grid.contiguous()))
 
     def forward_head(self, pooled):
-        """Classifies pooled features.
+        """Classify pooled features.
 
         Arguments
         ---------
@@ -358,7 +363,7 @@ class MViTv2(torch.nn.Module):
         return self.head(self.dropout(pooled))
 
     def forward(self, log_mel):
-        """Computes the feature grid and its classification.
+        """Compute the feature grid and its logits.
 
         Arguments
         ---------

@@ -22,7 +22,7 @@ from speechbrain_pib.lobes.models.replay import (
 
 
 class PlayItBackOutput(NamedTuple):
-    """What Play It Back heard. P passes = K replays + 1, T frames a pass.
+    """Output of Play It Back. P passes = K replays + 1, T frames a pass.
 
     The fields of selection are None for a backbone alone.
 
@@ -81,7 +81,7 @@ class PlayItBackOutput(NamedTuple):
 
     @property
     def segments(self):
-        """The selection of each clip and pass as (start, stop) in seconds.
+        """Selection of each clip and pass as (start, stop) in seconds.
 
         Copies the masks to the host, so it waits for the device.
         """
@@ -95,7 +95,7 @@ class PlayItBackOutput(NamedTuple):
 
 
 class PlayItBack(torch.nn.Module):
-    """The whole model, from waveforms to logits, in one forward.
+    """Play It Back, from waveforms to logits in one forward.
 
     Each pass looks at the same number of frames; a replay spends them where
     the pass before selected. Departures from the published code: frames show
@@ -174,7 +174,7 @@ class PlayItBack(torch.nn.Module):
 
     @staticmethod
     def _check_parts(backbone, selector, decoder, replays):
-        """Raises where the parts do not fit together."""
+        """Raise an error where the parts do not fit together."""
         if (selector is None) != (decoder is None):
             raise ValueError("a selector needs a decoder, and a decoder one")
         if decoder is None:
@@ -196,7 +196,7 @@ class PlayItBack(torch.nn.Module):
                 )
 
     def train(self, mode=True):
-        """Sets the mode of all parts but a frozen backbone.
+        """Set the mode of all parts but a frozen backbone.
 
         Arguments
         ---------
@@ -213,7 +213,7 @@ class PlayItBack(torch.nn.Module):
         return self
 
     def forward(self, wavs, lengths=None, masks=None):
-        """Listens, and replays.
+        """Classify waveforms, replaying what is selected.
 
         Arguments
         ---------
@@ -236,6 +236,7 @@ class PlayItBack(torch.nn.Module):
                 f"{list(wavs.shape)}: crop or pad them first"
             )
         n_frames = self.fbank.n_frames
+        # Frames per base frame [batch, T], and base frames [batch, 1].
         density = wavs.new_ones(wavs.shape[0], n_frames, dtype=torch.float32)
         length = n_frames * density[:, :1]
         if lengths is not None:
@@ -256,7 +257,7 @@ class PlayItBack(torch.nn.Module):
         )
 
     def _draw_augmentation(self, wavs):
-        """The SpecAugment masks of this batch, None outside training."""
+        """Draw the SpecAugment masks of this batch; None outside training."""
         if self.augment is None or not self.training:
             return None
         return self.augment.draw(
@@ -264,12 +265,13 @@ class PlayItBack(torch.nn.Module):
         )
 
     def _listen(self, wavs, density, length, drawn):
-        """One pass: its input, features and, with a selector, selection."""
-        positions = frame_positions(density)
-        centres = (positions - 0.5) * self.fbank.hop_length
-        log_mel = self.fbank(wavs, centres)
+        """Run one pass: its input, features and, with a selector, selection."""
+        positions = frame_positions(density)  # [batch, T]
+        centres = (positions - 0.5) * self.fbank.hop_length  # in samples
+        log_mel = self.fbank(wavs, centres)  # [batch, T, n_mels]
         if drawn is not None:
             log_mel = self.augment(log_mel, positions, drawn)
+        # [batch, time, frequency, features]
         grid = self._call(self.backbone.forward_features, log_mel)
         steps = self.backbone.token_positions(positions.shape[1])
         listened = {
@@ -284,26 +286,29 @@ class PlayItBack(torch.nn.Module):
         return listened
 
     def _call(self, part, *inputs):
-        """Calls a part, in the backward pass once more if that saves memory."""
+        """Call a part, once more in the backward pass if that saves memory."""
         if self.checkpoint_activations and torch.is_grad_enabled():
             return checkpoint(part, *inputs, use_reentrant=False)
         return part(*inputs)
 
     def _select(self, listened, positions, density, length):
-        """Foreground and background: attention, mask and logits."""
+        """Separate foreground and background: attention, mask and logits."""
         grid = listened["grids"]
-        valid_steps = _within(listened["times"], length)
+        valid_steps = _within(listened["times"], length)  # [batch, time]
+        # Of foreground and background [batch, 2, time].
         attention = self.selector(grid, valid_steps).float()
         n_frames = positions.shape[1]
         attention = attention * valid_steps.unsqueeze(1)
         salience = upsample_salience(
             attention[:, 0], self.backbone.token_positions(n_frames), n_frames
         )
+        # Salience of the foreground and what is above its mean [batch, T].
         mask = salient_frames(salience, _within(positions, length))
         # One more step that holds nothing: without it the scale of the
         # attention is free, and a little of everything is as good as all of
         # what matters.
         shares = attention / (attention.sum(dim=-1, keepdim=True) + 1.0)
+        # [batch, 2, time] @ [batch, time, features]
         pooled = shares @ grid.mean(dim=2).to(shares.dtype)
         foreground, background = self.backbone.forward_head(pooled).unbind(1)
         return {
@@ -314,10 +319,10 @@ class PlayItBack(torch.nn.Module):
         }
 
     def _decode(self, passes):
-        """Fuses the passes into the output."""
+        """Fuse the passes into the output."""
         times = passes.pop("times")
         if self.decoder is None:
-            pooled = passes["grids"].mean(dim=(2, 3))
+            pooled = passes["grids"].mean(dim=(2, 3))  # [batch, 1, features]
             pass_logits = self.backbone.forward_head(pooled)
             logits = pass_logits.squeeze(1)
             embeddings = pooled.squeeze(1)
@@ -335,12 +340,12 @@ class PlayItBack(torch.nn.Module):
         )
 
     def _relative_times(self, times):
-        """Times of the grids' steps, -1 and 1 at the ends of the first pass."""
+        """Compute times of steps, -1 and 1 at the ends of the first pass."""
         steps = self.backbone.token_positions(self.fbank.n_frames)
         span = (steps[-1] - steps[0]).clamp(min=1.0)
         return 2 * (times - 0.5 - steps[0]) / span - 1
 
 
 def _within(positions, length):
-    """Positions [batch, n] before the end of each clip; always the first."""
+    """Tell which positions [batch, n] lie before the end; always the first."""
     return positions <= torch.maximum(length, positions[:, :1])

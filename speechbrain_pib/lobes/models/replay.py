@@ -18,7 +18,7 @@ import torch
 
 
 def replay_density(mask, refinement):
-    """Density of a replay: dense inside the selection, 1 elsewhere.
+    """Compute the density of a replay: high inside the selection, else 1.
 
     Arguments
     ---------
@@ -41,7 +41,7 @@ def replay_density(mask, refinement):
 
 
 def frame_positions(density):
-    """Positions of a pass's frames on the original time axis.
+    """Compute the positions of a pass's frames in original time.
 
     Output frame j stands where the cumulative density reaches (j + 1/2) / T of
     its total. Constant density gives the uniform grid j + 1/2.
@@ -64,8 +64,9 @@ def frame_positions(density):
     n_frames = density.shape[1]
     total = density.sum(dim=1, keepdim=True)
     cumulated = density.cumsum(dim=1)
-    frames = torch.arange(n_frames, device=density.device) + 0.5
-    targets = frames / n_frames * total
+    frames = torch.arange(n_frames, device=density.device) + 0.5  # [T]
+    targets = frames / n_frames * total  # [batch, T]
+    # The base frame that each frame of the pass falls into [batch, T].
     cells = torch.searchsorted(cumulated, targets, right=True)
     cells = cells.clamp(max=n_frames - 1)
     inside = density.gather(1, cells)
@@ -74,7 +75,7 @@ def frame_positions(density):
 
 
 def to_base_frames(mask, density):
-    """Takes a mask over the frames of a pass back to original time.
+    """Map a mask over the frames of a pass back to original time.
 
     A base frame is selected if the frame of the pass that shows its middle is.
 
@@ -97,13 +98,14 @@ def to_base_frames(mask, density):
     tensor([[ True, False, False]])
     """
     n_frames = density.shape[1]
+    # Where the middle of each base frame comes in the pass [batch, T].
     middles = density.cumsum(dim=1) - density / 2
     frames = middles / density.sum(dim=1, keepdim=True) * n_frames
     return mask.gather(1, frames.long().clamp(0, n_frames - 1))
 
 
 def positions_at(positions, frames):
-    """Positions of a pass at frame indices between its frames.
+    """Interpolate positions of a pass at fractional frame indices.
 
     Arguments
     ---------
@@ -122,13 +124,13 @@ def positions_at(positions, frames):
     >>> positions_at(torch.tensor([[0.5, 2.5]]), torch.tensor([0.0, 0.25]))
     tensor([[0.5000, 1.0000]])
     """
-    frames = frames.clamp(0, positions.shape[1] - 1)
+    frames = frames.clamp(0, positions.shape[1] - 1)  # [n]
     left, right = frames.floor().long(), frames.ceil().long()
     return torch.lerp(positions[:, left], positions[:, right], frames - left)
 
 
 def upsample_salience(salience, frames, n_frames):
-    """Linear interpolation of a salience from time steps to every frame.
+    """Interpolate a salience linearly from time steps to frames.
 
     Arguments
     ---------
@@ -153,6 +155,7 @@ def upsample_salience(salience, frames, n_frames):
     """
     if len(frames) == 1:
         return salience.expand(-1, n_frames)
+    # Frame, and the time step on its right, by index [n_frames].
     targets = torch.arange(n_frames, device=frames.device, dtype=frames.dtype)
     right = torch.searchsorted(frames, targets, right=True)
     right = right.clamp(1, len(frames) - 1)
@@ -162,7 +165,7 @@ def upsample_salience(salience, frames, n_frames):
 
 
 def salient_frames(salience, valid):
-    """Frames whose salience is above the mean of their clip.
+    """Select the frames whose salience is above the mean of their clip.
 
     Arguments
     ---------
@@ -181,14 +184,14 @@ def salient_frames(salience, valid):
     >>> salient_frames(torch.tensor([[0.0, 1.0]]), torch.ones(1, 2).bool())
     tensor([[False,  True]])
     """
-    count = valid.sum(dim=1, keepdim=True).clamp(min=1)
+    count = valid.sum(dim=1, keepdim=True).clamp(min=1)  # [batch, 1]
     mean = (salience * valid).sum(dim=1, keepdim=True) / count
     # A constant salience must not select by its rounding noise.
     return (salience > mean + 1e-6) & valid
 
 
 def mask_to_segments(mask, frame_seconds):
-    """Runs of a mask over base frames as segments of the original clip.
+    """Convert runs of a mask over base frames into segments in seconds.
 
     Base frame i stands for the time within half a hop of its centre.
 
@@ -209,6 +212,7 @@ def mask_to_segments(mask, frame_seconds):
     >>> mask_to_segments(torch.tensor([False, True, True, False]), 0.01)
     [(0.005, 0.025)]
     """
+    # 1 where a run starts, -1 after its end [T + 1].
     edges = torch.nn.functional.pad(mask.int().cpu(), (1, 1)).diff()
     starts = (edges == 1).nonzero().squeeze(1).tolist()
     stops = (edges == -1).nonzero().squeeze(1).tolist()

@@ -16,7 +16,7 @@ LAYERS = 4
 
 
 def convolution(input_size, output_size, kernel_size, stride=1):
-    """Builds a convolution that keeps the grid but for its stride.
+    """Build a convolution that keeps the grid but for its stride.
 
     Arguments
     ---------
@@ -50,7 +50,7 @@ def convolution(input_size, output_size, kernel_size, stride=1):
 
 
 class BasicBlock(torch.nn.Module):
-    """Two 3x3 convolutions beside a shortcut.
+    """Residual block of two 3x3 convolutions.
 
     Arguments
     ---------
@@ -81,7 +81,7 @@ class BasicBlock(torch.nn.Module):
             )
 
     def forward(self, x):
-        """Computes the block.
+        """Apply the block.
 
         Arguments
         ---------
@@ -99,7 +99,7 @@ class BasicBlock(torch.nn.Module):
 
 
 class ResNet18(torch.nn.Module):
-    """ResNet-18, from a picture to features.
+    """ResNet-18, from images to features.
 
     Arguments
     ---------
@@ -147,7 +147,7 @@ class ResNet18(torch.nn.Module):
                 )
 
     def forward(self, images):
-        """Computes features, or class scores where there is a head.
+        """Compute features, or logits where there is a head.
 
         Arguments
         ---------
@@ -162,7 +162,7 @@ class ResNet18(torch.nn.Module):
         return self.fc(self.forward_features(images).mean(dim=(2, 3)))
 
     def forward_features(self, images):
-        """Computes the last grid.
+        """Compute the last feature grid.
 
         Arguments
         ---------
@@ -208,7 +208,7 @@ class AudioNet(ResNet18):
         torch.nn.init.zeros_(self.frequency_pool.bias)
 
     def forward(self, log_mel):
-        """Computes features.
+        """Compute features.
 
         Arguments
         ---------

@@ -60,8 +60,12 @@ class SlotAttention(torch.nn.Module):
             torch.nn.Linear(2 * slot_size, slot_size),
         )
 
+    def no_weight_decay(self):
+        """Name the parameters that an optimizer must not pull to zero."""
+        return {"slots_mu", "slots_logsigma"}
+
     def forward(self, inputs, valid=None):
-        """Runs the competition.
+        """Let the slots compete for the elements of a sequence.
 
         Arguments
         ---------
@@ -79,10 +83,11 @@ class SlotAttention(torch.nn.Module):
             sums to one over the slots.
         """
         inputs = self.norm_input(inputs)
+        # [batch, time, slot_size]
         key, value = self.to_k(inputs), self.to_v(inputs)
-        slots = self._start(inputs)
+        slots = self._start(inputs)  # [batch, slots, slot_size]
         for _ in range(self.iterations):
-            weights = self._attend(slots, key)
+            weights = self._attend(slots, key)  # [batch, slots, time]
             if valid is not None:
                 weights = weights * valid.unsqueeze(1)
             weights = weights / (weights.sum(-1, keepdim=True) + 1e-8)
@@ -90,7 +95,7 @@ class SlotAttention(torch.nn.Module):
         return slots, self._attend(slots, key)
 
     def _start(self, inputs):
-        """The learned starts, with noise in training."""
+        """Return the learned starts of the slots, with noise in training."""
         slots = self.slots_mu.expand(inputs.shape[0], -1, -1)
         if self.training:
             noise = torch.randn_like(slots)
@@ -98,19 +103,21 @@ class SlotAttention(torch.nn.Module):
         return slots
 
     def _attend(self, slots, key):
-        """Softmax over the slots of their match with each element."""
+        """Compute the softmax over slots of their match with each element."""
         query = self.to_q(self.norm_slots(slots)) * self.scale
+        # [batch, slots, slot_size] @ [batch, slot_size, time]
         return (query @ key.transpose(1, 2)).softmax(dim=1)
 
     def _update(self, slots, updates):
-        """Recurrent update and residual MLP, on all slots at once."""
+        """Update all slots by a GRU and a residual MLP."""
+        # A GRUCell takes rows: [batch * slots, slot_size].
         new = self.gru(updates.flatten(0, 1), slots.flatten(0, 1))
         new = new.view_as(slots)
         return new + self.mlp(new)
 
 
 class SlotSelector(torch.nn.Module):
-    """Tells the foreground of a sound from its background over time.
+    """Separate foreground from background over time by two slots.
 
     Slot 0 is the foreground, slot 1 the background. The features are averaged
     over frequency and given a soft position embedding of (t, 1 - t). The
@@ -142,7 +149,7 @@ class SlotSelector(torch.nn.Module):
         )
 
     def forward(self, grid, valid=None):
-        """Shares each time step between foreground and background.
+        """Divide each time step between foreground and background.
 
         Arguments
         ---------
@@ -159,6 +166,7 @@ class SlotSelector(torch.nn.Module):
         time = torch.linspace(
             0, 1, grid.shape[1], device=grid.device, dtype=grid.dtype
         )
+        # [time, 2] -> [time, input_size]
         position = self.position(torch.stack([time, 1 - time], dim=-1))
         _, attention = self.slot_attention(grid.mean(dim=2) + position, valid)
         return attention

@@ -4,7 +4,6 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import csv
 import json
 
 import h5py
@@ -17,6 +16,7 @@ from speechbrain_pib.dataio.audio.crops import read_segment
 from speechbrain_pib.dataio.audio.locators import UnreadableAudioError
 from speechbrain_pib.epic import annotations as epic
 from speechbrain_pib.epic import recordings as untrimmed
+from tests.helpers import read_rows
 
 RATE = 8000
 
@@ -31,12 +31,6 @@ def segment(name, start, stop, label="tap"):
     """A segment of the video that its ID begins with."""
     video = name.rsplit("_", 1)[0]
     return dict(ID=name, video=video, start=start, stop=stop, label=label)
-
-
-def read_rows(path):
-    """Rows of a CSV file."""
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture

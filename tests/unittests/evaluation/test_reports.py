@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from speechbrain_pib.evaluation.reports import (
+    describe_outputs,
     results_table,
     write_per_class,
     write_results,
@@ -20,7 +21,6 @@ def test_table_has_a_line_for_each_output_and_scores_come_back(tmp_path):
     scores.append(["b", "a", "c"], torch.eye(3), outputs)
     scores.gather()
     results = {
-        "replays": 1,
         "scores": {name: scores.summarize(name) for name in outputs},
         "overlap": {
             "pass_0": {
@@ -29,7 +29,10 @@ def test_table_has_a_line_for_each_output_and_scores_come_back(tmp_path):
             }
         },
     }
-    write_results(str(tmp_path), results, scores, ["x", "y", "z"], {})
+    descriptions = describe_outputs(1, ["random"])
+    write_results(
+        str(tmp_path), results, scores, ["x", "y", "z"], descriptions, {}
+    )
     lines = (tmp_path / "results.md").read_text().splitlines()
     assert [line.split("|")[2].strip() for line in lines[2:5]] == [
         "0.0000",
@@ -86,6 +89,7 @@ def test_clips_of_several_labels_have_no_confusion_matrix(tmp_path):
     scores = ClipScores()
     scores.append(["a"], torch.ones(1, 2), {"fused": torch.ones(1, 2)})
     scores.gather()
-    results = {"replays": 0, "scores": {"fused": {"mAP": 1.0}}}
-    write_results(str(tmp_path), results, scores, ["x", "y"], {})
+    results = {"scores": {"fused": {"mAP": 1.0}}}
+    descriptions = describe_outputs(0, [])
+    write_results(str(tmp_path), results, scores, ["x", "y"], descriptions, {})
     assert not (tmp_path / "confusion_matrix.png").exists()

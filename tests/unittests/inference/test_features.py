@@ -4,7 +4,6 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import csv
 import os
 from fractions import Fraction
 
@@ -28,6 +27,7 @@ from speechbrain_pib.inference.features import (
 )
 from speechbrain_pib.lobes.models.imgaud2vid import ImgAud2Vid
 from speechbrain_pib.utils.files import locked_folder
+from tests.helpers import read_rows
 
 av = pytest.importorskip("av", reason="reading videos needs PyAV")
 
@@ -91,8 +91,7 @@ def videos(tmp_path_factory):
 
 def read_table(path):
     """Rows of a CSV file by ID."""
-    with open(path, newline="") as file:
-        return {row["ID"]: row for row in csv.DictReader(file)}
+    return {row["ID"]: row for row in read_rows(path)}
 
 
 @pytest.mark.parametrize("processes", [0, 2])

@@ -4,7 +4,6 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -24,6 +23,7 @@ from speechbrain_pib.inference.export_skimming import export_skimming
 from speechbrain_pib.inference.features import Encoder
 from speechbrain_pib.inference.skimming import SkimmingClassifier
 from speechbrain_pib.lobes.models.imgaud2vid import ImgAud2Vid
+from tests.helpers import load_recipe_module
 
 av = pytest.importorskip("av", reason="reading videos needs PyAV")
 ROOT = Path(__file__).resolve().parents[3]
@@ -41,15 +41,6 @@ model: !new:speechbrain_pib.lobes.models.skimming.Skimmer
     looks: 3
     subsample: [8, 1]
 """
-
-
-def load_miniature():
-    """The file of the recipe that writes videos."""
-    path = ROOT / "recipes/ActivityNet/miniature.py"
-    spec = importlib.util.spec_from_file_location("miniature", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def shaken(module):
@@ -81,7 +72,7 @@ def exported(tmp_path_factory):
         metrics={"top1": 0.5},
         command="python train.py",
     )
-    miniature = load_miniature()
+    miniature = load_recipe_module("ActivityNet", "miniature")
     frames, wav, _ = miniature.make_video(1, np.random.default_rng(0))
     miniature.write_video(str(folder / "video.mp4"), frames, wav)
     return SimpleNamespace(

@@ -4,9 +4,7 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import importlib.util
 import json
-from pathlib import Path
 
 import librosa
 import numpy as np
@@ -15,20 +13,12 @@ import pytest
 from speechbrain_pib.dataio.video.files import probe_video
 from speechbrain_pib.dataio.video.frames import read_frames
 from speechbrain_pib.dataio.video.sound import read_sound
+from tests.helpers import load_recipe_module
 
 pytest.importorskip("av", reason="writing videos needs PyAV")
-RECIPE = Path(__file__).resolve().parents[3] / "recipes" / "ActivityNet"
 
 
-def load_recipe_module(name):
-    """Imports a file of the recipe, which is not a package."""
-    spec = importlib.util.spec_from_file_location(name, RECIPE / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-miniature = load_recipe_module("miniature")
+miniature = load_recipe_module("ActivityNet", "miniature")
 RATE = miniature.SAMPLE_RATE
 
 

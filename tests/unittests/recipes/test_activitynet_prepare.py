@@ -4,30 +4,17 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import csv
-import importlib.util
 import json
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from speechbrain_pib.dataio.clip_datasets import load_label_encoder
 from speechbrain_pib.dataio.video.feature_datasets import feature_dataset
+from tests.helpers import load_recipe_module, read_rows
 
-RECIPE = Path(__file__).resolve().parents[3] / "recipes" / "ActivityNet"
-
-
-def load_recipe_module(name):
-    """Imports a file of the recipe, which is not a package."""
-    spec = importlib.util.spec_from_file_location(name, RECIPE / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-activitynet = load_recipe_module("activitynet_prepare")
+activitynet = load_recipe_module("ActivityNet", "activitynet_prepare")
 
 
 def entry(subset, *segments):
@@ -85,8 +72,7 @@ def prepare(folder, **options):
 
 def read(folder, split):
     """Rows of a manifest by ID."""
-    with open(folder / f"out/{split}.csv", newline="") as file:
-        return {row["ID"]: row for row in csv.DictReader(file)}
+    return {row["ID"]: row for row in read_rows(folder / f"out/{split}.csv")}
 
 
 def test_the_official_validation_set_is_the_test(folder):
@@ -112,8 +98,7 @@ def test_missing_and_silent_videos_are_counted(folder):
     assert coverage["test"]["expected"] == 4
     assert coverage["test"]["found"] == 3
     assert coverage["test"]["without_sound"] == 1
-    with open(folder / "out/missing.csv", newline="") as file:
-        (missing,) = csv.DictReader(file)
+    (missing,) = read_rows(folder / "out/missing.csv")
     assert missing["ID"] == "test0000003"
     assert missing["reason"] == "damaged"
 
@@ -199,8 +184,8 @@ def test_lists_of_the_published_code_are_prepared(published):
     (published / "image_features/val/b.npy").unlink()
     prepare_published(published, valid_fraction=0.3)
     assert len(read(published, "train")) + len(read(published, "valid")) == 20
-    with open(published / "out/missing.csv", newline="") as file:
-        assert [row["ID"] for row in csv.DictReader(file)] == ["val/b"]
+    missing = read_rows(published / "out/missing.csv")
+    assert [row["ID"] for row in missing] == ["val/b"]
     encoder = load_label_encoder(str(published / "out/classes.txt"))
     dataset = feature_dataset(
         published / "out/test.csv", encoder, ["image", "audio"]

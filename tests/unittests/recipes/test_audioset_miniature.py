@@ -4,31 +4,21 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import csv
-import importlib.util
 import re
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from scipy.signal import periodogram
 
-RECIPE = Path(__file__).resolve().parents[3] / "recipes" / "AudioSet"
+from tests.helpers import load_recipe_module, read_rows
+
 BURST, RATE = 6400, 16000
 
 
-def load_recipe_module(name):
-    """Imports a file of the recipe, which is not a package."""
-    spec = importlib.util.spec_from_file_location(name, RECIPE / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-miniature = load_recipe_module("miniature")
-audioset = load_recipe_module("audioset_prepare")
+miniature = load_recipe_module("AudioSet", "miniature")
+audioset = load_recipe_module("AudioSet", "audioset_prepare")
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +91,7 @@ def test_layout_is_that_of_audioset(tmp_path):
         },
         valid_fraction=0.2,
     )
-    with open(tmp_path / "save" / "test.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_rows(tmp_path / "save" / "test.csv")
     assert len(rows) == 10
     info = soundfile.info(rows[0]["wav"])
     assert (info.format, info.subtype, info.channels) == ("FLAC", "PCM_16", 1)

@@ -4,19 +4,17 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import csv
-import importlib.util
 import json
 import logging
 from collections import Counter
 from pathlib import Path
 
-import audioset_lists as lists
 import numpy as np
 import pytest
 import soundfile
 
-RECIPE = Path(__file__).resolve().parents[3] / "recipes" / "AudioSet"
+from tests.helpers import load_recipe_module, read_rows
+
 MIDS = {
     "/m/09x0r": "Speech",
     "/m/05zppz": "Male speech, man speaking",
@@ -30,15 +28,8 @@ HEAD = """\
 """
 
 
-def load_recipe_module(name):
-    """Imports a file of the recipe, which is not a package."""
-    spec = importlib.util.spec_from_file_location(name, RECIPE / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-audioset = load_recipe_module("audioset_prepare")
+audioset = load_recipe_module("AudioSet", "audioset_prepare")
+lists = load_recipe_module("AudioSet", "audioset_lists")
 
 
 def video(index, kind="b"):
@@ -108,8 +99,7 @@ class Corpus:
 
 def read_table(path):
     """Rows of a CSV file by their ID."""
-    with open(path, newline="") as file:
-        return {row["ID"]: row for row in csv.DictReader(file)}
+    return {row["ID"]: row for row in read_rows(path)}
 
 
 @pytest.fixture
@@ -259,12 +249,11 @@ def test_missing_and_broken_clips_are_listed_and_left_out(corpus):
 
 def test_coverage_counts_each_class_of_a_clip(corpus):
     corpus.prepare()
-    with open(corpus.save / "coverage.csv", newline="") as file:
-        counts = {
-            row["label"]: int(row["found"])
-            for row in csv.DictReader(file)
-            if row["split"] == "test"
-        }
+    counts = {
+        row["label"]: int(row["found"])
+        for row in read_rows(corpus.save / "coverage.csv")
+        if row["split"] == "test"
+    }
     mids = Counter(m for _, _, mids in corpus.rows["eval"] for m in mids)
     assert counts == {MIDS[mid]: count for mid, count in mids.items()}
 

@@ -5,10 +5,7 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import csv
-import importlib.util
 import json
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -23,29 +20,12 @@ from speechbrain_pib.dataio.clip_datasets import (
 )
 from speechbrain_pib.epic import annotations as epic
 from speechbrain_pib.epic.miniature import draw_segments
-
-RECIPES = Path(__file__).resolve().parents[3] / "recipes"
-
-
-def load_recipe_module(recipe, name):
-    """Imports a file of a recipe, which is not a package."""
-    path = RECIPES / recipe / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
+from tests.helpers import load_recipe_module, read_rows
 
 kitchens = load_recipe_module("EPIC-KITCHENS-100", "epic_prepare")
 kitchens_miniature = load_recipe_module("EPIC-KITCHENS-100", "miniature")
 sounds = load_recipe_module("EPIC-SOUNDS", "epic_sounds_prepare")
 sounds_miniature = load_recipe_module("EPIC-SOUNDS", "miniature")
-
-
-def read_rows(path):
-    """Rows of a CSV file."""
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")

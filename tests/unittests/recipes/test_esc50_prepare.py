@@ -5,28 +5,17 @@ Authors
 """
 
 import csv
-import importlib.util
 import json
 import zipfile
-from pathlib import Path
 
 import pytest
 import torch
 from speechbrain.dataio import audio_io
 from speechbrain.dataio.dataset import DynamicItemDataset
 
-RECIPE = Path(__file__).resolve().parents[3] / "recipes" / "ESC50"
+from tests.helpers import load_recipe_module
 
-
-def load_recipe_module(name):
-    """Imports a file of the recipe, which is not a package."""
-    spec = importlib.util.spec_from_file_location(name, RECIPE / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-esc50 = load_recipe_module("esc50_prepare")
+esc50 = load_recipe_module("ESC50", "esc50_prepare")
 
 
 @pytest.fixture

@@ -5,35 +5,18 @@ Authors
 """
 
 import csv
-import importlib.util
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from scipy.signal import periodogram
 
-RECIPE = Path(__file__).resolve().parents[3] / "recipes" / "VGGSound"
+from tests.helpers import load_recipe_module, read_rows
 
-
-def load_recipe_module(name):
-    """Imports a file of the recipe, which is not a package."""
-    spec = importlib.util.spec_from_file_location(name, RECIPE / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-miniature = load_recipe_module("miniature")
-vggsound = load_recipe_module("vggsound_prepare")
+miniature = load_recipe_module("VGGSound", "miniature")
+vggsound = load_recipe_module("VGGSound", "vggsound_prepare")
 BURST, RATE = 6400, 16000
-
-
-def read_rows(path):
-    """All rows of a CSV file."""
-    with open(path, newline="") as file:
-        return list(csv.reader(file))
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +91,8 @@ def test_depth_is_full_unless_asked_otherwise():
 def test_layout_is_that_of_vggsound(tmp_path):
     folder = tmp_path / "mini"
     miniature.write_miniature(str(folder), n_train=60, n_test=12)
-    rows = read_rows(folder / "vggsound.csv")
+    with open(folder / "vggsound.csv", newline="") as file:
+        rows = list(csv.reader(file))
     splits = Counter((row[3], row[2]) for row in rows)
     assert sorted(splits.values()) == [2] * 6 + [10] * 6
     vggsound.prepare_vggsound(
@@ -118,9 +102,8 @@ def test_layout_is_that_of_vggsound(tmp_path):
         str(tmp_path / "save"),
         valid_fraction=0.2,
     )
-    assert len(read_rows(tmp_path / "save" / "missing.csv")) == 1
-    header, first = read_rows(tmp_path / "save" / "test.csv")[:2]
-    row = dict(zip(header, first))
+    assert not read_rows(tmp_path / "save" / "missing.csv")
+    row = read_rows(tmp_path / "save" / "test.csv")[0]
     info = soundfile.info(row["wav"])
     assert (info.samplerate, info.channels, info.subtype) == (
         16000,

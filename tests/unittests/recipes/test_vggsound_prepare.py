@@ -5,7 +5,6 @@ Authors
 """
 
 import csv
-import importlib.util
 import json
 from collections import Counter
 from pathlib import Path
@@ -16,20 +15,13 @@ from speechbrain.dataio import audio_io
 from speechbrain.dataio.dataset import DynamicItemDataset
 
 from speechbrain_pib.dataio.manifest import read_class_list
+from tests.helpers import ROOT, load_recipe_module, read_rows
 
-RECIPE = Path(__file__).resolve().parents[3] / "recipes" / "VGGSound"
+CLASS_LIST = ROOT / "recipes/VGGSound/vggsound_classes.txt"
 CLASSES = ["cat", "dog, barking"]
 
 
-def load_recipe_module(name):
-    """Imports a file of the recipe, which is not a package."""
-    spec = importlib.util.spec_from_file_location(name, RECIPE / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-vggsound = load_recipe_module("vggsound_prepare")
+vggsound = load_recipe_module("VGGSound", "vggsound_prepare")
 
 
 def video(index, split="t"):
@@ -163,8 +155,7 @@ def test_missing_and_broken_clips_are_listed_and_left_out(corpus):
     corpus.path(cut).write_bytes(corpus.path(cut).read_bytes()[:4000])
     corpus.prepare()
     assert len(corpus.manifest("test")) == 2
-    with open(corpus.save / "missing.csv", newline="") as file:
-        missing = {row["ID"]: row for row in csv.DictReader(file)}
+    missing = {row["ID"]: row for row in read_rows(corpus.save / "missing.csv")}
     assert set(missing) == {corpus.clip(gone), corpus.clip(cut)}
     assert missing[corpus.clip(gone)]["reason"] == "no audio file"
     assert "truncated" in missing[corpus.clip(cut)]["reason"]
@@ -273,7 +264,7 @@ def test_empty_split_says_why(corpus):
 
 def test_published_test_list_parses(shared):
     folder = shared / "data/annotations/vggsound"
-    classes = read_class_list(RECIPE / "vggsound_classes.txt")
+    classes = read_class_list(CLASS_LIST)
     clips = vggsound.read_annotations([folder / "test.csv"], classes, 0.02)
     labels = Counter(clip["label"] for clip in clips)
     assert len(clips) == 15446
@@ -284,7 +275,7 @@ def test_published_test_list_parses(shared):
 
 
 def test_class_list_has_309_sorted_names():
-    classes = read_class_list(RECIPE / "vggsound_classes.txt")
+    classes = read_class_list(CLASS_LIST)
     assert len(classes) == 309
     assert classes == sorted(classes)
     assert "playing violin, fiddle" in classes

@@ -32,6 +32,24 @@ def test_vectors_and_learned_starts_are_not_decayed():
     assert len(together) == len(names)
 
 
+def test_a_part_of_the_model_says_what_is_not_decayed():
+    """As timm's vision transformers do, whatever they stand in."""
+
+    class Embedding(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.pos_embed = torch.nn.Parameter(torch.zeros(1, 4, 2))
+            self.latents = torch.nn.Parameter(torch.zeros(4, 2))
+
+        def no_weight_decay(self):
+            return {"pos_embed"}
+
+    model = torch.nn.ModuleDict({"backbone": Embedding()})
+    decayed, undecayed = parameter_groups(model)
+    assert undecayed["params"] == [model["backbone"].pos_embed]
+    assert decayed["params"] == [model["backbone"].latents]
+
+
 def test_frozen_parameters_are_left_out():
     model = torch.nn.Linear(2, 2)
     model.weight.requires_grad_(False)

@@ -19,6 +19,7 @@ from speechbrain_pib.utils.pickles import (
     RefusedPickleError,
     read_pickled_table,
 )
+from tests.helpers import read_rows
 
 
 class Call:
@@ -164,8 +165,7 @@ def test_small_files_cannot_ask_for_much_memory(tmp_path):
 
 def read_csv(path):
     """Columns of a CSV file."""
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_rows(path)
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 

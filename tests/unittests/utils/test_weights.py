@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from speechbrain_pib.core import _start_backbone
 from speechbrain_pib.lobes.features import MultiHopFbank
 from speechbrain_pib.lobes.models.latent_decoder import LatentDecoder
 from speechbrain_pib.lobes.models.mvitv2 import MViTv2
 from speechbrain_pib.lobes.models.playitback import PlayItBack
 from speechbrain_pib.lobes.models.slot_attention import SlotSelector
-from speechbrain_pib.training.experiment import _start_backbone
 from speechbrain_pib.utils.weights import (
     convert_backbone,
     load_backbone,
@@ -20,14 +20,13 @@ from speechbrain_pib.utils.weights import (
     load_weights,
     read_state,
 )
+from tests.helpers import FIXTURES, read_published
 
 
 @pytest.mark.parametrize("variant", ["T", "S", "B"])
-def test_official_imagenet_names_cover_every_parameter(
-    shared, variant, tmp_path
-):
-    names = shared / "parity" / f"mvitv2_official_keys_{variant}.json"
-    shapes = json.loads(names.read_text())
+def test_official_imagenet_names_cover_every_parameter(variant, tmp_path):
+    shapes_file = FIXTURES / "published/mvitv2_imagenet_shapes.json"
+    shapes = json.loads(shapes_file.read_text())[variant]
     state = {name: torch.randn(shape) for name, shape in shapes.items()}
     path = tmp_path / "mvitv2.pyth"
     torch.save({"model_state": state}, path)
@@ -66,12 +65,12 @@ def test_each_entry_that_does_not_match_is_named():
     assert "head.weight is [6, 256], not [5, 256]" in message
 
 
-def test_a_checkpoint_of_the_published_code_gives_its_numbers(shared, tmp_path):
-    fixture = torch.load(
-        shared / "parity" / "playitback_tiny.pt", weights_only=True
-    )
-    state = {f"encoder.{k}": v for k, v in fixture["encoder_state"].items()}
-    state |= {f"decoder.{k}": v for k, v in fixture["decoder_state"].items()}
+def test_a_checkpoint_of_the_published_code_gives_its_numbers(tmp_path):
+    state, fixture = {}, {}
+    for part in ("encoder", "decoder"):
+        weights = read_published(f"playitback_{part}", "weights")
+        state |= {f"{part}.{name}": value for name, value in weights.items()}
+        fixture |= read_published(f"playitback_{part}", "run")
     state["saliency_slots.0.slots_mu"] = torch.zeros(1, 1, 400)
     torch.save({"model_state": state}, tmp_path / "x2.pyth")
     model = PlayItBack(

@@ -4,7 +4,6 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import csv
 import hashlib
 import io
 import json
@@ -29,6 +28,7 @@ from speechbrain_pib.dataio.manifest import report_coverage, write_manifest
 from speechbrain_pib.dataio.manifest_dataset import ManifestTable
 from speechbrain_pib.dataio.packing import manifests as pack
 from speechbrain_pib.dataio.packing.manifests import main, pack_manifests
+from tests.helpers import read_rows
 
 CONTAINERS = ("shards", "hdf5")
 HPARAMS = {"crop_seconds": 0.5, "sample_rate": 16000, "test_views": 2}
@@ -156,8 +156,9 @@ def test_unreadable_audio_is_left_out_and_listed(
     assert (coverage["test"]["found"], coverage["test"]["expected"]) == (4, 6)
     digest = hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
     assert coverage["test"]["id_sha256"] == digest
-    with open(packed / "missing.csv", newline="") as file:
-        missing = {row["ID"]: row["reason"] for row in csv.DictReader(file)}
+    missing = {
+        row["ID"]: row["reason"] for row in read_rows(packed / "missing.csv")
+    }
     assert set(missing) == {"z", "clip.9/x"}
     assert "9.wav is empty" in missing["clip.9/x"]
 

@@ -4,7 +4,6 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import csv
 import os
 from fractions import Fraction
 
@@ -18,6 +17,7 @@ from speechbrain_pib.dataio.video.extract_audio import (
     main,
 )
 from speechbrain_pib.dataio.video.files import UnreadableVideoError
+from tests.helpers import read_rows
 
 av = pytest.importorskip("av", reason="reading videos needs PyAV")
 
@@ -66,12 +66,6 @@ def videos(tmp_path_factory):
     return folder
 
 
-def read_table(path):
-    """Rows of a CSV file as dictionaries."""
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
-
-
 @pytest.mark.parametrize("extension", ["flac", "wav"])
 def test_lossless_sound_is_extracted_bit_by_bit(tmp_path, videos, extension):
     path = str(tmp_path / f"deep/a.{extension}")
@@ -105,10 +99,10 @@ def test_folder_is_extracted_in_parallel_and_resumed(tmp_path, videos):
     assert sorted(done.written) == ["P01/a", "b"]
     assert done.without_sound == ["mute"] and list(done.failures) == ["page"]
     assert soundfile.info(tmp_path / "P01/a.flac").frames == 24000
-    (row,) = read_table(tmp_path / "without_sound.csv")
+    (row,) = read_rows(tmp_path / "without_sound.csv")
     assert row["ID"] == "mute" and row["path"] == str(videos / "mute.mp4")
     assert row["reason"] == "no audio stream"
-    (row,) = read_table(tmp_path / "failures.csv")
+    (row,) = read_rows(tmp_path / "failures.csv")
     assert row["ID"] == "page" and "cannot be read" in row["reason"]
     times = os.stat(tmp_path / "b.flac").st_mtime_ns
     (tmp_path / "P01/a.flac").unlink()

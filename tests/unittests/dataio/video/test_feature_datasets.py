@@ -18,6 +18,7 @@ from speechbrain_pib.dataio.video.feature_datasets import (
     parse_segments,
 )
 from speechbrain_pib.dataio.video.features import FeatureStore
+from tests.helpers import read_published
 
 
 @pytest.fixture
@@ -91,10 +92,9 @@ def test_impossible_lengths_are_an_error():
 
 
 @pytest.fixture
-def collated(shared):
+def collated():
     """Videos of 4 to 600 steps, and published batches of them."""
-    with np.load(shared / "parity/listen_to_look/collate.npz") as arrays:
-        arrays = {name: torch.from_numpy(arrays[name]) for name in arrays}
+    arrays = read_published("listen_to_look", "collate")
     streams = ("image", "audio")
     items = [{s: arrays[f"in_{s}_{n}"] for s in streams} for n in range(6)]
     return items, arrays

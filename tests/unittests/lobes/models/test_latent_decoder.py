@@ -5,6 +5,7 @@ import torch
 
 from speechbrain_pib.lobes.models.latent_decoder import LatentDecoder
 from speechbrain_pib.utils.weights import convert_decoder, load_weights
+from tests.helpers import read_published
 
 
 def published_decoder(fixture):
@@ -18,16 +19,15 @@ def published_decoder(fixture):
         latent_heads=2,
         head_size=16,
     ).eval()
-    state = convert_decoder(fixture["decoder_state"])
-    load_weights(decoder, state, "playitback_tiny.pt")
+    weights = read_published("playitback_decoder", "weights")
+    load_weights(decoder, convert_decoder(weights), "published weights")
     return decoder
 
 
 @pytest.fixture
-def fixture(shared):
+def fixture():
     """Numbers of the published code."""
-    path = shared / "parity" / "playitback_tiny.pt"
-    return torch.load(path, weights_only=True)
+    return read_published("playitback_decoder", "run")
 
 
 def test_numbers_of_the_published_decoder(fixture, device):

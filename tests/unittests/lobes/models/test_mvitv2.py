@@ -5,15 +5,14 @@ import torch
 
 from speechbrain_pib.lobes.models.mvitv2 import MViTv2
 from speechbrain_pib.utils.weights import convert_backbone, load_weights
+from tests.helpers import read_published
 
 
-def test_numbers_of_the_published_encoder(shared, device):
-    fixture = torch.load(
-        shared / "parity" / "playitback_tiny.pt", weights_only=True
-    )
+def test_numbers_of_the_published_encoder(device):
+    fixture = read_published("playitback_encoder", "run")
     backbone = MViTv2(7, embed_dim=16, depths=[1, 2, 2]).eval()
-    state = convert_backbone(fixture["encoder_state"])
-    load_weights(backbone, state, "playitback_tiny.pt")
+    weights = read_published("playitback_encoder", "weights")
+    load_weights(backbone, convert_backbone(weights), "published weights")
     backbone.to(device)
     with torch.no_grad():
         grid, logits = backbone(fixture["log_mel"][:, 0].to(device))

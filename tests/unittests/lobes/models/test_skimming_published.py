@@ -5,29 +5,24 @@ Authors
 """
 
 import itertools
+from functools import partial
 
-import numpy as np
 import pytest
 import torch
 
 from speechbrain_pib.lobes.models.skimming_published import PublishedSkimmer
 from speechbrain_pib.utils.skimming_weights import convert_skimmer
 from speechbrain_pib.utils.weights import load_weights
+from tests.helpers import read_published
 
 SIZES = {"input_size": 16, "hidden_size": 24, "key_size": 12}
 SWITCHES = list(itertools.product((0, 1), repeat=4))
 
 
 @pytest.fixture
-def read(shared):
-    """Reads a file of numbers of the published code."""
-
-    def read(name):
-        path = shared / "parity" / "listen_to_look" / f"{name}.npz"
-        with np.load(path) as arrays:
-            return {k: torch.from_numpy(arrays[k]) for k in arrays.files}
-
-    return read
+def read():
+    """Reads a group of numbers of the published code."""
+    return partial(read_published, "listen_to_look")
 
 
 def published_skimmer(state, streams, **options):

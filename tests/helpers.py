@@ -1,0 +1,61 @@
+"""Functions that tests of several folders share.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import csv
+import importlib
+import sys
+from collections import defaultdict
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+FIXTURES = ROOT / "tests/fixtures"
+_loaded = defaultdict(dict)
+
+
+@contextmanager
+def recipe_folder(folder):
+    """Import the files of a recipe as its train.py does: by plain names.
+
+    Recipes share names, such as ``miniature`` and ``train``. Outside of this
+    context no recipe's module is in sys.modules, so none hides another.
+    """
+    folder = Path(folder).resolve()
+    sys.modules.update(_loaded[folder])
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        for path in folder.glob("*.py"):
+            if path.stem in sys.modules:
+                _loaded[folder][path.stem] = sys.modules.pop(path.stem)
+
+
+def load_recipe_module(recipe, name):
+    """Return the module of a recipe, such as ("ESC50", "esc50_prepare")."""
+    with recipe_folder(ROOT / "recipes" / recipe):
+        return importlib.import_module(name)
+
+
+def read_rows(path):
+    """Read a CSV file with a header: one dictionary for each row."""
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def read_published(name, group):
+    """Read numbers of published code: the tensors of one group of a file."""
+    prefix = f"{group}/"
+    with np.load(FIXTURES / f"published/{name}.npz") as arrays:
+        return {
+            key.removeprefix(prefix): torch.from_numpy(arrays[key])
+            for key in arrays.files
+            if key.startswith(prefix)
+        }

@@ -1,0 +1,90 @@
+"""Scores by clip: over batches, processes and files."""
+
+import numpy as np
+import pytest
+import torch
+
+from speechbrain_pib.evaluation.metrics import summarize_classification
+from speechbrain_pib.evaluation.scores import ClipScores
+
+
+def test_scores_survive_a_file_without_pickle(tmp_path):
+    clips = ClipScores()
+    scores = torch.rand(3, 2, dtype=torch.bfloat16, requires_grad=True)
+    clips.append(["c", "a", "b"], torch.eye(3)[:, :2], {"fused": scores})
+    with pytest.raises(RuntimeError, match="gather"):
+        clips.save(tmp_path / "scores.npz", ["x", "y"])
+    clips.gather().save(tmp_path / "scores.npz", ["x", "y"])
+    with np.load(tmp_path / "scores.npz", allow_pickle=False) as file:
+        assert file["ids"].tolist() == ["a", "b", "c"]
+        assert file["class_names"].tolist() == ["x", "y"]
+        order = [1, 2, 0]
+        np.testing.assert_array_equal(
+            file["fused"], scores.detach().float().numpy()[order]
+        )
+        np.testing.assert_array_equal(file["targets"], np.eye(3)[order][:, :2])
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.npz"]
+
+
+def test_clip_scores_refuse_what_does_not_fit(tmp_path):
+    clips = ClipScores()
+    with pytest.raises(ValueError, match="no clip"):
+        clips.gather()
+    with pytest.raises(ValueError, match="'fused'"):
+        clips.append(["a"], torch.zeros(1, 2), {"fused": torch.zeros(1, 3)})
+    clips.append(["a"], torch.ones(1, 2), {"fused": torch.zeros(1, 2)})
+    with pytest.raises(ValueError, match="named"):
+        clips.append(["b"], torch.ones(1, 2), {"other": torch.zeros(1, 2)})
+    with pytest.raises(ValueError, match="class names"):
+        clips.gather().save(tmp_path / "scores.npz", ["x"])
+    assert not list(tmp_path.iterdir())
+
+
+def gather_on_rank(rank, folder):
+    """Each rank holds a part of four clips, clip "b" is on both."""
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2
+    )
+    ids = [["d", "b"], ["b", "c", "a"]][rank]
+    labels = torch.tensor(["abcd".index(name) for name in ids])
+    targets = torch.nn.functional.one_hot(labels, 4)
+    # Clip "c" alone is wrong, so that a repeated "b" would show in top1.
+    scores = targets.float()
+    scores[labels == 2] = 0.0
+    clips = ClipScores()
+    clips.append(ids, targets, {"fused": scores})
+    clips.gather().save(f"{folder}/rank{rank}.npz", list("abcd"))
+    torch.distributed.destroy_process_group()
+
+
+def test_two_ranks_count_each_clip_once(tmp_path):
+    torch.multiprocessing.spawn(gather_on_rank, (str(tmp_path),), nprocs=2)
+    for rank in (0, 1):
+        with np.load(tmp_path / f"rank{rank}.npz") as file:
+            assert file["ids"].tolist() == list("abcd")
+            np.testing.assert_array_equal(file["targets"], np.eye(4))
+            summary = summarize_classification(file["fused"], file["targets"])
+            assert summary["top1"] == 0.75
+
+
+def test_unreadable_clips_are_listed_and_left_out():
+    clips = ClipScores()
+    eye = torch.eye(3)
+    clips.append(
+        ["c", "a", "b"], eye, {"x": eye}, torch.tensor([True, False, True])
+    )
+    clips.append(["a"], eye[:1], {"x": eye[:1]}, torch.tensor([False]))
+    clips.gather()
+    assert clips.ids == ["b", "c"] and clips.unreadable == ["a"]
+    assert clips.targets.argmax(1).tolist() == [2, 0]
+    assert clips.scores["x"].argmax(1).tolist() == [2, 0]
+
+
+def test_no_readable_clip_is_an_error():
+    clips = ClipScores()
+    clips.append(
+        ["a"], torch.eye(1), {"x": torch.eye(1)}, torch.tensor([False])
+    )
+    with pytest.raises(ValueError, match="no clip was scored"):
+        clips.gather()
