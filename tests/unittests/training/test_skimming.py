@@ -129,7 +129,7 @@ def test_it_tells_where_it_looked():
     assert picture["segments"] == [[2.5, 4.5], [9.0, 11.0]]
 
 
-def test_every_output_has_a_row_in_the_table(tmp_path, capsys):
+def test_every_output_has_a_row_in_the_table(tmp_path):
     names = [f"class {number}" for number in range(CLASSES)]
     labels = CategoricalEncoder()
     labels.update_from_iterable(names)
