@@ -10,6 +10,7 @@ import pytest
 
 from speechbrain_pib.inference.skimming import SkimmingClassifier
 
+pytestmark = pytest.mark.slow
 pytest.importorskip("av", reason="the miniature is made of video files")
 
 
