@@ -14,6 +14,7 @@ import pytest
 from speechbrain_pib.epic.submissions import check_submission
 from tests.helpers import read_rows
 
+pytestmark = pytest.mark.slow
 SMALL = ["--miniature_clips=120", "--valid_fraction=0.3"]
 LISTS = "miniature_120/{}-annotations/{}_test_timestamps.csv"
 

@@ -6,7 +6,11 @@ Authors
 
 import json
 
+import pytest
+
 from speechbrain_pib.inference.classifiers import PlayItBackClassifier
+
+pytestmark = pytest.mark.slow
 
 
 def test_replay_beats_the_single_pass_and_random_segments(run_recipe):

@@ -11,6 +11,8 @@ import pytest
 
 from speechbrain_pib.dataio.packing.manifests import pack_manifests
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("container", ["shards", "hdf5"])
 def test_packed_data_have_the_same_scores(run_recipe, tmp_path, container):

@@ -18,6 +18,7 @@ from speechbrain_pib.lobes.models.skimming_published import PublishedSkimmer
 from speechbrain_pib.utils.skimming_weights import load_skimmer
 from tests.helpers import read_published
 
+pytestmark = pytest.mark.slow
 pytest.importorskip("av", reason="the miniature is made of video files")
 
 

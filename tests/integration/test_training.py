@@ -10,13 +10,14 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers import ROOT
+
+pytestmark = pytest.mark.slow
 ONCE = ("--number_of_epochs=1", "--controls=[random]")
 HELD_OUT = ("--valid_fraction=0.3",)
 SMALL = ("--miniature_clips=96", "--number_of_epochs=2", "--controls=[random]")

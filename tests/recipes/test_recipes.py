@@ -8,7 +8,6 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import csv
 import operator
 import re
 import shlex
@@ -18,6 +17,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.helpers import read_rows
+
+pytestmark = pytest.mark.slow
 COMPARISONS = {
     "<": operator.lt,
     "<=": operator.le,
@@ -26,13 +28,12 @@ COMPARISONS = {
 }
 
 
-def read_rows():
+def recipe_rows():
     """All rows of all tables."""
     for table in sorted(Path(__file__).parent.glob("*.csv")):
-        with open(table, newline="") as file:
-            for row in csv.DictReader(file):
-                name = Path(row["Hparam_file"]).stem
-                yield pytest.param(row, id=f"{row['Dataset']}-{name}")
+        for row in read_rows(table):
+            name = Path(row["Hparam_file"]).stem
+            yield pytest.param(row, id=f"{row['Dataset']}-{name}")
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def check_performance(output, check):
     assert COMPARISONS[comparison](value, float(bound)), line
 
 
-@pytest.mark.parametrize("row", read_rows())
+@pytest.mark.parametrize("row", recipe_rows())
 def test_recipe_runs(row, run_recipe, samples):
     flags = row["test_debug_flags"].format(samples=samples)
     output = run_recipe(
