@@ -9,11 +9,16 @@ Authors
 """
 
 import re
+import zipfile
 
+import numpy as np
 import torch
 from speechbrain.utils.logger import get_logger
 
 logger = get_logger(__name__)
+
+# Entries that hold weights beside other things, in files of others.
+WRAPPERS = ("model_state", "model_state_dict", "state_dict", "model")
 
 BACKBONE_NAMES = (
     (r"^patch_embed\.proj\.", "patch_embed."),
@@ -86,7 +91,7 @@ def convert_backbone(state):
     state = {k: v for k, v in state.items() if ".attn.rel_pos_" not in k}
     state = rename(state, BACKBONE_NAMES)
     kernel = state.get("patch_embed.weight")
-    if kernel is not None:
+    if kernel is not None and kernel.ndim == 4:
         state["patch_embed.weight"] = kernel.sum(dim=1, keepdim=True)
     return state
 
@@ -117,44 +122,171 @@ def convert_decoder(state):
     return rename(state, self_blocks + DECODER_NAMES)
 
 
+def check_integrity(path):
+    """Compare a file of torch.save with the checksums that it holds.
+
+    torch.load does not: it takes flipped bytes for weights.
+
+    Arguments
+    ---------
+    path : str
+        The file. Older formats than zip have no checksums, and pass.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged.
+
+    Example
+    -------
+    >>> path = getfixture("tmpdir") / "weights.ckpt"
+    >>> torch.save(torch.ones(1000), str(path))
+    >>> check_integrity(path)
+    >>> path.write_binary(
+    ...     path.read_binary().replace(b"\\x80\\x3f", b"\\x80\\x40")
+    ... )
+    >>> check_integrity(path)
+    Traceback (most recent call last):
+        ...
+    ValueError: ...weights.ckpt is damaged: the checksum of ... is wrong; ...
+    """
+    with open(path, "rb") as file:
+        if file.read(2) != b"PK":
+            return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except zipfile.BadZipFile as error:
+        raise ValueError(
+            f"{path} is damaged or incomplete ({error}); get it again"
+        ) from error
+    if damaged is not None:
+        raise ValueError(
+            f"{path} is damaged: the checksum of {damaged} is wrong; get it "
+            "again"
+        )
+
+
 def read_state(path):
-    """Reads a state dictionary from a file without executing anything in it.
+    """Read a state dictionary from a file without executing anything in it.
+
+    Prefixes that DistributedDataParallel ("module.") and torch.compile
+    ("_orig_mod.") put before names are left out.
 
     Arguments
     ---------
     path : str
         A file of torch.save: a state dictionary, or a dictionary that holds
-        one under "model_state", "state_dict" or "model".
+        one under a usual name, such as "state_dict".
 
     Returns
     -------
     state : dict
         Name to tensor.
 
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or holds anything but plain weights.
+
     Example
     -------
     >>> path = getfixture("tmpdir").join("weights.ckpt")
-    >>> torch.save({"model_state": {"weight": torch.ones(2)}}, str(path))
+    >>> torch.save({"state_dict": {"module.bias": torch.ones(2)}}, str(path))
     >>> read_state(str(path))
-    {'weight': tensor([1., 1.])}
+    {'bias': tensor([1., 1.])}
     """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"there is no weight file {path}") from None
-    except Exception as error:
-        raise ValueError(
-            f"{path} is not a file of plain weights that torch.load("
-            f"weights_only=True) reads: {error}"
-        ) from error
-    for wrapper in ("model_state", "state_dict", "model"):
+    state = load_data(path)
+    for wrapper in WRAPPERS:
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]
     if not isinstance(state, dict) or not all(
         isinstance(value, torch.Tensor) for value in state.values()
     ):
         raise ValueError(f"{path} holds no dictionary of tensors")
+    return _unwrap_names(state)
+
+
+def load_data(path):
+    """Load a file of torch.save as data: tensors, containers and numbers.
+
+    Arguments
+    ---------
+    path : str
+        The file.
+
+    Returns
+    -------
+    data : object
+        What was saved, on the CPU.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or holds anything else.
+
+    Example
+    -------
+    >>> path = getfixture("tmpdir").join("data.ckpt")
+    >>> torch.save({"top1": np.float64(0.5)}, str(path))
+    >>> float(load_data(str(path))["top1"])
+    0.5
+    """
+    try:
+        check_integrity(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no weight file {path}") from None
+    try:
+        with torch.serialization.safe_globals(_numpy_scalars()):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ValueError(
+            f"{path} is not a file of plain weights that torch.load("
+            f"weights_only=True) reads: {error}"
+        ) from error
+
+
+def _numpy_scalars():
+    """List what unpickles NumPy's numbers, which files hold as metrics."""
+    scalar = np.float64(0).__reduce__()[0]
+    dtypes = {type(np.dtype(kind)) for kind in "?bhilqBHILQefd"}
+    # Under both names that its module has had.
+    old, new = (f"numpy.{core}.multiarray.scalar" for core in ("core", "_core"))
+    return [(scalar, old), (scalar, new), np.dtype, *dtypes]
+
+
+def _unwrap_names(state):
+    """Leave out what wrappers of a module put before the names in it."""
+    state = {name.replace("_orig_mod.", ""): v for name, v in state.items()}
+    while state and all(name.startswith("module.") for name in state):
+        state = _below(state, "module.")
     return state
+
+
+def find_nonfinite(state):
+    """Find the tensors that hold NaN or infinity.
+
+    Arguments
+    ---------
+    state : dict
+        Name to tensor.
+
+    Returns
+    -------
+    names : list of str
+
+    Example
+    -------
+    >>> find_nonfinite(
+    ...     {"weight": torch.ones(2), "bias": torch.tensor([np.inf])}
+    ... )
+    ['bias']
+    """
+    names = [name for name in state if state[name].is_floating_point()]
+    flags = [state[name].isfinite().all() for name in names]
+    # One copy to the host.
+    flags = torch.stack(flags).tolist() if flags else []
+    return [name for name, finite in zip(names, flags) if not finite]
 
 
 def load_weights(module, state, source, replace=()):
@@ -180,7 +312,8 @@ def load_weights(module, state, source, replace=()):
     Raises
     ------
     ValueError
-        Names each entry that is missing, unknown or of another shape.
+        Names each entry that is missing, unknown or of another shape; or if
+        weights are not finite.
 
     Example
     -------
@@ -208,6 +341,11 @@ def load_weights(module, state, source, replace=()):
         for name in own
         if name in state and state[name].shape != own[name].shape
     ]
+    if nonfinite := find_nonfinite(state):
+        problems.append(
+            f"{len(nonfinite)} of {len(state)} entries are not finite, such "
+            f"as {nonfinite[0]}"
+        )
     if problems:
         raise ValueError(
             f"{source} does not fit {type(module).__name__}: "

@@ -4,6 +4,7 @@ import json
 import pickle
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,6 +18,7 @@ from speechbrain_pib.utils.weights import (
     convert_backbone,
     load_backbone,
     load_playitback,
+    load_strictly,
     load_weights,
     read_state,
 )
@@ -106,6 +108,75 @@ def test_weights_of_another_network_are_refused(tmp_path):
     torch.save(torch.nn.Linear(2, 2).state_dict(), path)
     with pytest.raises(ValueError, match="missing patch_embed.weight"):
         load_backbone(MViTv2(5, "nano"), str(path))
+
+
+@pytest.mark.parametrize("load", [load_backbone, load_strictly])
+@pytest.mark.parametrize("flipped", [1, 2000])
+def test_flipped_bytes_are_noticed(tmp_path, load, flipped):
+    path = tmp_path / "weights.ckpt"
+    torch.save(MViTv2(5, "nano").state_dict(), path)
+    load(MViTv2(5, "nano"), str(path))
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    for place in range(middle, middle + flipped):
+        data[place] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="weights.ckpt is damaged"):
+        load(MViTv2(5, "nano"), str(path))
+
+
+def test_a_file_cut_short_is_called_incomplete(tmp_path):
+    path = tmp_path / "weights.ckpt"
+    torch.save(MViTv2(5, "nano").state_dict(), path)
+    path.write_bytes(path.read_bytes()[:100000])
+    with pytest.raises(ValueError, match="weights.ckpt is damaged or incompl"):
+        read_state(str(path))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path, value):
+    path = tmp_path / "weights.ckpt"
+    state = MViTv2(5, "nano").state_dict()
+    state["norm.bias"][3] = value
+    torch.save(state, path)
+    with pytest.raises(ValueError, match="not finite, such as norm.bias"):
+        load_backbone(MViTv2(5, "nano"), str(path))
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."],
+)
+def test_names_of_wrapped_modules_are_unwrapped(tmp_path, prefix):
+    module = torch.nn.ModuleDict({"module": torch.nn.Linear(2, 2)})
+    state = module.state_dict()
+    path = str(tmp_path / "weights.ckpt")
+    torch.save({prefix + name: value for name, value in state.items()}, path)
+    # A module that is itself called so, beside another, keeps its name.
+    state["other"] = torch.ones(1)
+    own = str(tmp_path / "own.ckpt")
+    torch.save(state, own)
+    assert read_state(path).keys() == {"weight", "bias"}
+    assert read_state(own).keys() == state.keys()
+
+
+def test_numbers_of_numpy_may_lie_beside_the_weights(tmp_path):
+    path = str(tmp_path / "weights.ckpt")
+    metrics = {
+        kind.__name__: kind(1)
+        for kind in (np.float64, np.float32, np.int64, np.int32, np.bool_)
+    }
+    torch.save({"state_dict": {"bias": torch.ones(2)}, **metrics}, path)
+    assert torch.equal(read_state(path)["bias"], torch.ones(2))
+
+
+def test_a_patch_embedding_of_another_kind_is_named(tmp_path):
+    path = str(tmp_path / "weights.ckpt")
+    state = MViTv2(5, "nano").state_dict()
+    state["patch_embed.weight"] = torch.zeros(32)
+    torch.save(state, path)
+    with pytest.raises(ValueError, match=r"patch_embed.weight is \[32\], not"):
+        load_backbone(MViTv2(5, "nano"), path)
 
 
 class Hostile:
