@@ -14,21 +14,30 @@ Authors
 
 import os
 
+import numpy as np
 from epic_prepare import prepare_epic
 from miniature import write_miniature
 
+from speechbrain_pib.core import PlayItBackBrain
 from speechbrain_pib.epic.annotations import read_column
-from speechbrain_pib.epic.challenge import ChallengeBrain, load_challenge_data
 from speechbrain_pib.epic.metrics import summarize_actions
-from speechbrain_pib.training.experiment import run_experiment, start_experiment
+from speechbrain_pib.epic.submissions import write_challenge_files
+from speechbrain_pib.training.experiment import (
+    load_challenge_data,
+    run_experiment,
+    start_experiment,
+)
 
 
-class EpicBrain(ChallengeBrain):
+class EpicBrain(PlayItBackBrain):
     """Actions, each of a verb and a noun."""
 
     best = "action_top1"
-    challenge = "action_recognition"
-    task_names = ("verb", "noun")
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        # Before the training, which would end with an error if they are wrong.
+        self.groups = read_groups(self.hparams.annotation_folder)
 
     def summarize(self, scores, targets, ids):
         """Accuracies of verbs, nouns and actions; none without labels."""
@@ -39,7 +48,22 @@ class EpicBrain(ChallengeBrain):
             targets,
             [name.split("_")[0] for name in ids],
             num_verbs=self.hparams.tasks[0],
-            **self.hparams.groups,
+            **self.groups,
+        )
+
+    def write_results(self):
+        """As for all recipes, and the scores as the challenge wants them."""
+        if self.hparams.submission_list is None:
+            super().write_results()
+        scores = self.scores.scores[self.output]
+        verbs, nouns = np.split(scores, [self.hparams.tasks[0]], axis=1)
+        write_challenge_files(
+            self.hparams.output_folder,
+            "action_recognition",
+            self.scores.ids,
+            {"verb": verbs, "noun": nouns},
+            self.hparams.supervision,
+            self.hparams.submission_list,
         )
 
 
@@ -91,5 +115,4 @@ if __name__ == "__main__":
     label_encoder, datasets = load_challenge_data(
         prepare_data, hparams, run_opts
     )
-    hparams["groups"] = read_groups(hparams["annotation_folder"])
     run_experiment(EpicBrain, hparams, run_opts, label_encoder, datasets)

@@ -100,6 +100,47 @@ def load_data(prepare, hparams, splits, make_datasets=clip_datasets):
     return label_encoder, datasets
 
 
+def load_challenge_data(prepare, hparams, run_opts):
+    """As load_data; a list without labels takes the place of the test.
+
+    Arguments
+    ---------
+    prepare : callable
+        As for load_data.
+    hparams : dict
+        As for load_data, and "submission_list".
+    run_opts : dict
+        As from start_experiment.
+
+    Returns
+    -------
+    label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
+        Index of each label.
+    datasets : dict
+        "train", "valid" and "test".
+
+    Raises
+    ------
+    ValueError
+        If such a list is given for a training.
+
+    Example
+    -------
+    >>> load_challenge_data(prepare, hparams, run_opts)  # doctest: +SKIP
+    """
+    splits = ["train", "valid", "test"]
+    if hparams["submission_list"] is not None:
+        if not run_opts["test_only"]:
+            raise ValueError(
+                "submission_list has no labels to train with; train first, "
+                "then give it with --test_only=True"
+            )
+        splits.append("submission")
+    label_encoder, datasets = load_data(prepare, hparams, splits)
+    datasets["test"] = datasets.pop("submission", datasets["test"])
+    return label_encoder, datasets
+
+
 def run_experiment(brain_class, hparams, run_opts, label_encoder, datasets):
     """Trains and tests Play It Back, and writes the inference folder.
 
