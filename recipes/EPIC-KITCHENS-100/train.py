@@ -16,11 +16,11 @@ import os
 
 import numpy as np
 from epic_prepare import prepare_epic
-from miniature import write_miniature
 
 from speechbrain_pib.core import PlayItBackBrain
 from speechbrain_pib.epic.annotations import read_column
 from speechbrain_pib.epic.metrics import summarize_actions
+from speechbrain_pib.epic.miniature import write_miniature
 from speechbrain_pib.epic.submissions import write_challenge_files
 from speechbrain_pib.training.experiment import (
     load_challenge_data,

@@ -13,9 +13,9 @@ Authors
 """
 
 from epic_sounds_prepare import prepare_epic_sounds
-from miniature import write_miniature
 
 from speechbrain_pib.core import PlayItBackBrain
+from speechbrain_pib.epic.miniature import write_miniature
 from speechbrain_pib.epic.submissions import write_challenge_files
 from speechbrain_pib.evaluation.metrics import (
     mean_class_accuracy,
