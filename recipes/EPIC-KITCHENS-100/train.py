@@ -18,7 +18,7 @@ import numpy as np
 from epic_prepare import prepare_epic
 
 from speechbrain_pib.core import PlayItBackBrain
-from speechbrain_pib.epic.annotations import read_column
+from speechbrain_pib.epic.annotations import read_column, read_whole_number
 from speechbrain_pib.epic.metrics import summarize_actions
 from speechbrain_pib.epic.miniature import write_miniature
 from speechbrain_pib.epic.submissions import write_challenge_files
@@ -37,7 +37,9 @@ class EpicBrain(PlayItBackBrain):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         # Before the training, which would end with an error if they are wrong.
-        self.groups = read_groups(self.hparams.annotation_folder)
+        self.groups = read_groups(
+            self.hparams.annotation_folder, self.hparams.tasks
+        )
 
     def summarize(self, scores, targets, ids):
         """Accuracies of verbs, nouns and actions; none without labels."""
@@ -86,26 +88,24 @@ def prepare_data(hparams):
     )
 
 
-def read_groups(folder):
+def read_groups(folder, tasks):
     """Who and what is reported separately: unseen participants and tails."""
     if not os.path.isdir(folder):
         raise ValueError(
             f"annotation_folder: there is no folder {folder}; the lists of "
             "rare classes in it are needed for packed data too"
         )
-    unseen, verbs, nouns = (
-        read_column(os.path.join(folder, f"EPIC_100_{name}.csv"))
-        for name in (
-            "unseen_participant_ids_validation",
-            "tail_verbs",
-            "tail_nouns",
-        )
+    path = os.path.join(
+        folder, "EPIC_100_unseen_participant_ids_validation.csv"
     )
-    return {
-        "unseen_participants": unseen,
-        "tail_verbs": [int(index) for index in verbs],
-        "tail_nouns": [int(index) for index in nouns],
-    }
+    groups = {"unseen_participants": read_column(path, "participant_id")}
+    for task, count in zip(("verb", "noun"), tasks):
+        path = os.path.join(folder, f"EPIC_100_tail_{task}s.csv")
+        tail = read_column(path, task, read_whole_number)
+        if not all(0 <= index < count for index in tail):
+            raise ValueError(f"{path}: there are only {count} {task}s")
+        groups[f"tail_{task}s"] = tail
+    return groups
 
 
 if __name__ == "__main__":
