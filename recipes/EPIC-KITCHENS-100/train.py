@@ -42,7 +42,7 @@ class EpicBrain(PlayItBackBrain):
         )
 
     def summarize(self, scores, targets, ids):
-        """Accuracies of verbs, nouns and actions; none without labels."""
+        """Return accuracies of verbs, nouns, actions; none without labels."""
         if not targets.any():
             return {}
         return summarize_actions(
@@ -54,7 +54,7 @@ class EpicBrain(PlayItBackBrain):
         )
 
     def write_results(self):
-        """As for all recipes, and the scores as the challenge wants them."""
+        """Write all results, and the scores as the challenge wants them."""
         if self.hparams.submission_list is None:
             super().write_results()
         scores = self.scores.scores[self.output]
@@ -70,7 +70,7 @@ class EpicBrain(PlayItBackBrain):
 
 
 def prepare_data(hparams):
-    """Writes the manifests, and the miniature where it is asked for."""
+    """Write the manifests, and the miniature where it is asked for."""
     if hparams["miniature_clips"] is not None:
         write_miniature(
             hparams["data_folder"], n_train=hparams["miniature_clips"]
@@ -89,7 +89,7 @@ def prepare_data(hparams):
 
 
 def read_groups(folder, tasks):
-    """Who and what is reported separately: unseen participants and tails."""
+    """Read what is reported separately: unseen participants and tails."""
     if not os.path.isdir(folder):
         raise ValueError(
             f"annotation_folder: there is no folder {folder}; the lists of "

@@ -32,14 +32,14 @@ class EpicSoundsBrain(PlayItBackBrain):
     """Sounds of one class each, some classes much rarer than others."""
 
     def summarize(self, scores, targets, ids):
-        """As for all recipes, and mean class accuracy; none without labels."""
+        """Return all metrics, and mean class accuracy; none without labels."""
         if not targets.any():
             return {}
         metrics = summarize_classification(scores, targets)
         return {**metrics, "mCA": mean_class_accuracy(scores, targets)}
 
     def write_results(self):
-        """As for all recipes, and the scores as the challenge wants them."""
+        """Write all results, and the scores as the challenge wants them."""
         if self.hparams.submission_list is None:
             super().write_results()
         write_challenge_files(
@@ -53,7 +53,7 @@ class EpicSoundsBrain(PlayItBackBrain):
 
 
 def prepare_data(hparams):
-    """Writes the manifests, and the miniature where it is asked for."""
+    """Write the manifests, and the miniature where it is asked for."""
     if hparams["miniature_clips"] is not None:
         write_miniature(
             hparams["data_folder"], n_train=hparams["miniature_clips"]

@@ -106,15 +106,22 @@ def read_table(path):
     """
     if str(path).endswith(".pkl"):
         table = read_pickled_table(path)
-        return [dict(zip(table, row)) for row in zip(*table.values())]
+        rows = [dict(zip(table, row)) for row in zip(*table.values())]
+    else:
+        rows = _read_csv(path)
+    if not rows:
+        raise ValueError(f"{path} has no rows")
+    return rows
+
+
+def _read_csv(path):
+    """Rows of a CSV file, each with no more values than there are columns."""
     try:
         with open_annotations(path) as file:
             # A quote that nothing closes would swallow the rows after it.
             rows = list(csv.DictReader(file, strict=True))
     except csv.Error as error:
         raise ValueError(f"{path} is not a CSV file ({error})") from error
-    if not rows:
-        raise ValueError(f"{path} has no rows")
     for number, row in enumerate(rows, start=1):
         if None in row:
             raise ValueError(
@@ -131,9 +138,12 @@ def _convert_rows(path, expected, convert):
         try:
             results.append(convert(row))
         except (KeyError, ValueError) as error:
+            reason = error
+            if isinstance(error, KeyError):
+                reason = f"there is no column {error.args[0]}"
             raise ValueError(
-                f"{path}, row {number} after the header: expected {expected}, "
-                f"got {row} ({error})"
+                f"{path}, row {number} after the header: {reason}; expected "
+                f"{expected}, got {row}"
             ) from error
     return results
 

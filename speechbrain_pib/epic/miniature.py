@@ -78,7 +78,7 @@ def write_miniature(folder, *, seed=1234, n_train=1800):
 
 
 def _write(folder, parameters):
-    """Writes sound and annotations."""
+    """Write sound and annotations."""
     splits = _name_videos(parameters["train"])
     videos = [video for names in splits.values() for video in names]
     # Each has draws of its own, so that it does not depend on the other.

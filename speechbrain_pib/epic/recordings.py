@@ -1,4 +1,4 @@
-"""Manifests of labelled segments of long recordings.
+"""Long recordings, and manifests of labelled segments of them.
 
 The recordings are datasets of one HDF5 file, or files in a folder; their
 durations tell whether they are at the rate that is supposed.
@@ -365,13 +365,21 @@ def prepare_segments(
     for split, segments in splits.items():
         found[split], lost, changed = match_segments(segments, here, durations)
         if not found[split]:
-            raise ValueError(_why_empty(split, segments, lost, audio))
+            where = f"{audio}, which holds {_name_some(recordings)}"
+            raise ValueError(_why_empty(split, segments, lost, where))
         missing += [{**row, "split": split} for row in lost]
         mended += [{**row, "split": split} for row in changed]
         write_manifest(os.path.join(save_folder, f"{split}.csv"), found[split])
     report_coverage(found, missing, classes, save_folder)
     report_mended(mended, save_folder)
     mark_prepared(save_folder, options, inputs)
+
+
+def _name_some(recordings, count=3):
+    """The first of many names."""
+    names = ", ".join(list(recordings)[:count])
+    more = len(recordings) - count
+    return names if more < 1 else f"{names} and {more} more"
 
 
 def _why_empty(split, segments, missing, audio):

@@ -98,7 +98,7 @@ def test_samples_are_taken_rather_than_timestamps(tmp_path):
         ),
         (
             "00:00:02.466,00:00:05.315,2.466,5.315",
-            "expected .*start_sample.*'2.466' is not a whole number",
+            "'2.466' is not a whole number; expected .*start_sample",
         ),
     ],
 )
@@ -185,7 +185,10 @@ def test_what_is_no_table_is_an_error_with_its_name(tmp_path, content, message):
         ),
         ((HEADER, ROW.replace("P01_11_0", "P01_12_0")), "of another video"),
         ((HEADER, ROW.replace(",P01,", ",P02,")), "of another participant"),
-        (("narration_id,video_id", "P01_11_0,P01_11"), "expected narration_id"),
+        (
+            ("narration_id,video_id", "P01_11_0,P01_11"),
+            "no column participant_id",
+        ),
         (("a,b", "1,2"), "expected narration_id"),
         ((HEADER,), "has no rows"),
     ],

@@ -253,7 +253,9 @@ def test_a_rate_that_nothing_checks_is_warned_of(hdf5, tmp_path, caplog):
 def test_split_that_cannot_be_heard_says_why(hdf5, tmp_path):
     splits = {"test": [segment("P09_01_0", 1.0, 2.0)]}
     arguments = ["tap"], hdf5, str(tmp_path / "save")
-    with pytest.raises(ValueError, match="none of the 1.*recording P09_01"):
+    with pytest.raises(
+        ValueError, match="none of the 1.*P01_01, P02_01.*no recording P09_01"
+    ):
         prepare_segments(splits, *arguments, sample_rate=RATE)
     with pytest.raises(ValueError, match="no segments for valid"):
         prepare_segments({"valid": []}, *arguments, sample_rate=RATE)
