@@ -165,3 +165,46 @@ def test_sounds_become_manifests(miniature, tmp_path):
     assert (counts["test"], counts["submission"]) == (100, 40)
     classes = (tmp_path / "classes.txt").read_text().splitlines()
     assert classes[:2] == ["swells at 20 Hz", "swells at 25 Hz"]
+
+
+@pytest.fixture
+def make_brain(monkeypatch):
+    """Makes the Brain of EPIC-KITCHENS-100 for a folder of annotations."""
+    monkeypatch.syspath_prepend(RECIPES / "EPIC-KITCHENS-100")
+    train = load_recipe_module("EPIC-KITCHENS-100", "train")
+
+    def make(folder):
+        return train.EpicBrain(
+            modules={"model": torch.nn.Identity()},
+            hparams={
+                "annotation_folder": str(folder),
+                "tasks": [6, 5],
+                "ema_decay": None,
+            },
+        )
+
+    return make
+
+
+def test_a_brain_knows_the_rare_classes_before_the_training(
+    make_brain, miniature
+):
+    brain = make_brain(miniature / "epic-kitchens-100-annotations")
+    assert brain.groups == {
+        "unseen_participants": ["P05"],
+        "tail_verbs": [1, 4],
+        "tail_nouns": [4],
+    }
+
+
+def test_rare_classes_that_are_not_there_are_an_error(
+    make_brain, miniature, tmp_path
+):
+    with pytest.raises(ValueError, match="there is no folder .*gone"):
+        make_brain(tmp_path / "gone")
+    lists = miniature / "epic-kitchens-100-annotations"
+    for path in lists.glob("EPIC_100_*.csv"):
+        (tmp_path / path.name).write_text(path.read_text())
+    (tmp_path / "EPIC_100_tail_nouns.csv").write_text("noun\n5\n")
+    with pytest.raises(ValueError, match="tail_nouns.csv: there are only 5"):
+        make_brain(tmp_path)
