@@ -137,7 +137,7 @@ def _convert_rows(path, expected, convert):
     for number, row in enumerate(read_table(path), start=1):
         try:
             results.append(convert(row))
-        except (KeyError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             reason = error
             if isinstance(error, KeyError):
                 reason = f"there is no column {error.args[0]}"

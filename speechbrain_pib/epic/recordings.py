@@ -341,12 +341,15 @@ def prepare_segments(
     ... )  # doctest: +SKIP
     """
     recordings = find_recordings(audio, sample_rate)
-    listed = "\n".join([*recordings.values(), *classes, repr(splits)])
+    wanted = {s["video"] for part in splits.values() for s in part}
+    here = {n: r for n, r in recordings.items() if n in wanted}
+    listed = "\n".join([*here.values(), *classes, repr(splits)])
     options = {
         "check_audio": check_audio,
         "listed": hashlib.sha256(listed.encode()).hexdigest(),
     }
-    inputs = [*inputs] + [audio] * os.path.isfile(audio)
+    files = [audio] if os.path.isfile(audio) else here.values()
+    inputs = [*inputs, *files]
     if is_prepared(save_folder, options, inputs):
         logger.info("Manifests in %s are up to date", save_folder)
         return
@@ -357,8 +360,6 @@ def prepare_segments(
             sample_rate,
             audio,
         )
-    wanted = {s["video"] for part in splits.values() for s in part}
-    here = {n: r for n, r in recordings.items() if n in wanted}
     checks = check_many(list(here.values()), decode=check_audio)
     durations = check_durations(here, dict(zip(here, checks)), expected or {})
     found, missing, mended = {}, [], []

@@ -203,6 +203,9 @@ def test_videos_last_longer_than_nothing(tmp_path, duration):
     path = write(tmp_path, "video_id,duration", f"P01_11,{duration}")
     with pytest.raises(ValueError, match="EPIC_100_train.csv, row 1"):
         read_video_durations(path)
+    path = write(tmp_path, "video_id,duration", "P01_11")
+    with pytest.raises(ValueError, match="EPIC_100_train.csv, row 1"):
+        read_video_durations(path)
 
 
 def test_a_video_has_one_duration(tmp_path):

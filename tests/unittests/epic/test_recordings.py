@@ -237,6 +237,17 @@ def test_preparation_is_redone_when_the_audio_changes(hdf5, tmp_path):
     assert len(read_rows(save / "test.csv")) == 4
 
 
+def test_preparation_is_redone_when_a_file_is_repaired(tmp_path):
+    audio, save = tmp_path / "audio", tmp_path / "save"
+    audio.mkdir()
+    for seconds, found in ((2, ["P01_01_0"]), (4, ["P01_01_0", "P01_01_1"])):
+        soundfile.write(audio / "P01_01.wav", noise(seconds), RATE)
+        soundfile.write(audio / "P02_01.wav", noise(6), RATE)
+        prepare(str(audio), save)
+        rows = read_rows(save / "test.csv")
+        assert [row["ID"] for row in rows] == [*found, "P02_01_0"]
+
+
 def test_wrong_rate_stops_the_preparation(hdf5, tmp_path):
     expected = {"P01_01": 2.0, "P02_01": 3.0}
     with pytest.raises(ValueError, match="16000 Hz would fit"):
