@@ -277,7 +277,7 @@ def match_segments(segments, recordings, durations):
             if video not in durations:
                 raise ValueError(f"there is no recording {video}")
             if isinstance(durations[video], UnreadableAudioError):
-                raise durations[video]
+                raise ValueError(durations[video])
             start, stop, odd = mend_segment(
                 segment["start"], segment["stop"], durations[video]
             )
@@ -349,7 +349,8 @@ def prepare_segments(
         "listed": hashlib.sha256(listed.encode()).hexdigest(),
     }
     files = [audio] if os.path.isfile(audio) else here.values()
-    inputs = [*inputs, *files]
+    # A link to nothing is a recording that is missing.
+    inputs = [*inputs, *filter(os.path.exists, files)]
     if is_prepared(save_folder, options, inputs):
         logger.info("Manifests in %s are up to date", save_folder)
         return

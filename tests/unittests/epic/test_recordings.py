@@ -243,6 +243,8 @@ def test_preparation_is_redone_when_a_file_is_repaired(tmp_path):
     for seconds, found in ((2, ["P01_01_0"]), (4, ["P01_01_0", "P01_01_1"])):
         soundfile.write(audio / "P01_01.wav", noise(seconds), RATE)
         soundfile.write(audio / "P02_01.wav", noise(6), RATE)
+        (audio / "P03_01.wav").unlink(missing_ok=True)
+        (audio / "P03_01.wav").symlink_to(tmp_path / "gone.wav")
         prepare(str(audio), save)
         rows = read_rows(save / "test.csv")
         assert [row["ID"] for row in rows] == [*found, "P02_01_0"]
