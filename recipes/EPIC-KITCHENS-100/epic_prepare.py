@@ -8,30 +8,15 @@ Authors
 """
 
 import os
-from functools import partial
 
-from speechbrain_pib.epic.annotations import (
-    read_class_names,
-    read_segments,
-    read_splits,
-    read_video_durations,
-)
-from speechbrain_pib.epic.recordings import prepare_segments
+from speechbrain_pib.epic.annotations import read_class_names
+from speechbrain_pib.epic.preparation import prepare_lists
 
 
 def prepare_epic(
-    annotation_folder,
-    audio,
-    save_folder,
-    *,
-    train_list,
-    test_list,
-    submission_list=None,
-    hdf5_sample_rate=None,
-    valid_fraction=0.05,
-    check_audio=False,
+    annotation_folder, audio, save_folder, *, train_list, test_list, **options
 ):
-    """Writes `train.csv`, `valid.csv` and `test.csv` for EPIC-KITCHENS-100.
+    """Write `train.csv`, `valid.csv` and `test.csv` for EPIC-KITCHENS-100.
 
     And `submission.csv` if there is a list of actions without classes. See
     `speechbrain_pib.epic.recordings.prepare_segments` for their columns and
@@ -53,15 +38,10 @@ def prepare_epic(
         `EPIC_100_train.csv` or .pkl.
     test_list : str
         `EPIC_100_validation.csv` or .pkl.
-    submission_list : str
-        `EPIC_100_test_timestamps.csv` or .pkl.
-    hdf5_sample_rate : int
-        Rate in Hz of datasets that do not have one.
-    valid_fraction : float
-        Share of the training videos that are used for validation instead,
-        chosen by a hash of the video's id.
-    check_audio : bool
-        Decode all of the audio.
+    **options
+        `submission_list` (`EPIC_100_test_timestamps.csv` or .pkl),
+        `hdf5_sample_rate`, `valid_fraction` and `check_audio`, see
+        `speechbrain_pib.epic.preparation.prepare_lists`.
 
     Raises
     ------
@@ -83,29 +63,20 @@ def prepare_epic(
         os.path.join(annotation_folder, f"EPIC_100_{name}.csv")
         for name in ("verb_classes", "noun_classes", "video_info")
     )
-    classes = list_classes(verbs, nouns)
-    splits = read_splits(
-        partial(read_labelled, classes=classes),
-        train_list,
-        test_list,
-        submission_list,
-        valid_fraction,
-    )
-    lists = [train_list, test_list, submission_list, verbs, nouns, info]
-    prepare_segments(
-        splits,
-        [name for task in classes for name in task],
+    prepare_lists(
+        list_classes(verbs, nouns),
         audio,
         save_folder,
-        sample_rate=hdf5_sample_rate,
-        expected=read_video_durations(info),
-        check_audio=check_audio,
-        inputs=[path for path in lists if path is not None],
+        train_list=train_list,
+        test_list=test_list,
+        class_lists=[verbs, nouns],
+        video_info=info,
+        **options,
     )
 
 
 def list_classes(verbs, nouns):
-    """The names of the classes of both tasks, as they stand in labels.
+    """List the names of the classes of both tasks, as they stand in labels.
 
     Arguments
     ---------
@@ -116,46 +87,10 @@ def list_classes(verbs, nouns):
 
     Returns
     -------
-    classes : tuple
-        Two lists: "verb:take", ... and "noun:tap", ...
+    classes : list of list of str
+        "verb:take", ... and "noun:tap", ...
     """
-    return (
+    return [
         [f"verb:{name}" for name in read_class_names(verbs)],
         [f"noun:{name}" for name in read_class_names(nouns)],
-    )
-
-
-def read_labelled(path, classes):
-    """Reads a list of actions with their labels.
-
-    Arguments
-    ---------
-    path : str
-        See `speechbrain_pib.epic.annotations.read_segments`.
-    classes : tuple
-        From `list_classes`.
-
-    Returns
-    -------
-    segments : list of dict
-        With the label of each.
-
-    Raises
-    ------
-    ValueError
-        If an action has no classes, or one that is not in the lists.
-    """
-    segments = read_segments(path)
-    for segment in segments:
-        indices = segment["classes"]
-        if len(indices) != len(classes) or not all(
-            0 <= index < len(task) for index, task in zip(indices, classes)
-        ):
-            raise ValueError(
-                f"{path}: {segment['ID']} has the classes {indices}; expected "
-                f"a verb_class below {len(classes[0])} and a noun_class below "
-                f"{len(classes[1])}"
-            )
-        names = (task[index] for index, task in zip(indices, classes))
-        segment["label"] = "|".join(names)
-    return segments
+    ]

@@ -14,25 +14,34 @@ Authors
 
 import os
 
+import numpy as np
 from epic_prepare import prepare_epic
-from miniature import write_miniature
 
-from speechbrain_pib.core import run_experiment
-from speechbrain_pib.epic.annotations import read_column
-from speechbrain_pib.epic.challenge import ChallengeBrain, load_challenge_data
+from speechbrain_pib.core import PlayItBackBrain, run_experiment
+from speechbrain_pib.epic.annotations import read_column, read_whole_number
 from speechbrain_pib.epic.metrics import summarize_actions
-from speechbrain_pib.training.experiment import start_experiment
+from speechbrain_pib.epic.miniature import write_miniature
+from speechbrain_pib.epic.submissions import write_challenge_files
+from speechbrain_pib.training.experiment import (
+    load_challenge_data,
+    start_experiment,
+)
 
 
-class EpicBrain(ChallengeBrain):
+class EpicBrain(PlayItBackBrain):
     """Actions, each of a verb and a noun."""
 
     best = "action_top1"
-    challenge = "action_recognition"
-    task_names = ("verb", "noun")
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        # Before the training, which would end with an error if they are wrong.
+        self.groups = read_groups(
+            self.hparams.annotation_folder, self.hparams.tasks
+        )
 
     def summarize(self, scores, targets, ids):
-        """Accuracies of verbs, nouns and actions; none without labels."""
+        """Return accuracies of verbs, nouns, actions; none without labels."""
         if not targets.any():
             return {}
         return summarize_actions(
@@ -40,12 +49,27 @@ class EpicBrain(ChallengeBrain):
             targets,
             [name.split("_")[0] for name in ids],
             num_verbs=self.hparams.tasks[0],
-            **self.hparams.groups,
+            **self.groups,
+        )
+
+    def write_results(self):
+        """Write all results, and the scores as the challenge wants them."""
+        if self.hparams.submission_list is None:
+            super().write_results()
+        scores = self.scores.scores[self.output]
+        verbs, nouns = np.split(scores, [self.hparams.tasks[0]], axis=1)
+        write_challenge_files(
+            self.hparams.output_folder,
+            "action_recognition",
+            self.scores.ids,
+            {"verb": verbs, "noun": nouns},
+            self.hparams.supervision,
+            self.hparams.submission_list,
         )
 
 
 def prepare_data(hparams):
-    """Writes the manifests, and the miniature where it is asked for."""
+    """Write the manifests, and the miniature where it is asked for."""
     if hparams["miniature_clips"] is not None:
         write_miniature(
             hparams["data_folder"], n_train=hparams["miniature_clips"]
@@ -63,26 +87,24 @@ def prepare_data(hparams):
     )
 
 
-def read_groups(folder):
-    """Who and what is reported separately: unseen participants and tails."""
+def read_groups(folder, tasks):
+    """Read what is reported separately: unseen participants and tails."""
     if not os.path.isdir(folder):
         raise ValueError(
             f"annotation_folder: there is no folder {folder}; the lists of "
             "rare classes in it are needed for packed data too"
         )
-    unseen, verbs, nouns = (
-        read_column(os.path.join(folder, f"EPIC_100_{name}.csv"))
-        for name in (
-            "unseen_participant_ids_validation",
-            "tail_verbs",
-            "tail_nouns",
-        )
+    path = os.path.join(
+        folder, "EPIC_100_unseen_participant_ids_validation.csv"
     )
-    return {
-        "unseen_participants": unseen,
-        "tail_verbs": [int(index) for index in verbs],
-        "tail_nouns": [int(index) for index in nouns],
-    }
+    groups = {"unseen_participants": read_column(path, "participant_id")}
+    for task, count in zip(("verb", "noun"), tasks):
+        path = os.path.join(folder, f"EPIC_100_tail_{task}s.csv")
+        tail = read_column(path, task, read_whole_number)
+        if not all(0 <= index < count for index in tail):
+            raise ValueError(f"{path}: there are only {count} {task}s")
+        groups[f"tail_{task}s"] = tail
+    return groups
 
 
 if __name__ == "__main__":
@@ -90,5 +112,4 @@ if __name__ == "__main__":
         __file__, miniature="hparams/miniature.yaml"
     )
     data = load_challenge_data(prepare_data, hparams, run_opts)
-    hparams["groups"] = read_groups(hparams["annotation_folder"])
     run_experiment(EpicBrain, hparams, run_opts, data)

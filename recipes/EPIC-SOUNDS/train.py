@@ -13,33 +13,46 @@ Authors
 """
 
 from epic_sounds_prepare import prepare_epic_sounds
-from miniature import write_miniature
 
-from speechbrain_pib.core import run_experiment
-from speechbrain_pib.epic.challenge import ChallengeBrain, load_challenge_data
+from speechbrain_pib.core import PlayItBackBrain, run_experiment
+from speechbrain_pib.epic.miniature import write_miniature
+from speechbrain_pib.epic.submissions import write_challenge_files
 from speechbrain_pib.evaluation.metrics import (
     mean_class_accuracy,
     summarize_classification,
 )
-from speechbrain_pib.training.experiment import start_experiment
+from speechbrain_pib.training.experiment import (
+    load_challenge_data,
+    start_experiment,
+)
 
 
-class EpicSoundsBrain(ChallengeBrain):
+class EpicSoundsBrain(PlayItBackBrain):
     """Sounds of one class each, some classes much rarer than others."""
 
-    challenge = "audio_based_interaction_recognition"
-    task_names = ("interaction",)
-
     def summarize(self, scores, targets, ids):
-        """As for all recipes, and mean class accuracy; none without labels."""
+        """Return all metrics, and mean class accuracy; none without labels."""
         if not targets.any():
             return {}
         metrics = summarize_classification(scores, targets)
         return {**metrics, "mCA": mean_class_accuracy(scores, targets)}
 
+    def write_results(self):
+        """Write all results, and the scores as the challenge wants them."""
+        if self.hparams.submission_list is None:
+            super().write_results()
+        write_challenge_files(
+            self.hparams.output_folder,
+            "audio_based_interaction_recognition",
+            self.scores.ids,
+            {"interaction": self.scores.scores[self.output]},
+            self.hparams.supervision,
+            self.hparams.submission_list,
+        )
+
 
 def prepare_data(hparams):
-    """Writes the manifests, and the miniature where it is asked for."""
+    """Write the manifests, and the miniature where it is asked for."""
     if hparams["miniature_clips"] is not None:
         write_miniature(
             hparams["data_folder"], n_train=hparams["miniature_clips"]

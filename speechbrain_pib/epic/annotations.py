@@ -6,25 +6,27 @@ Authors
 """
 
 import csv
+import math
 import re
 
-from speechbrain_pib.dataio.preparation import is_held_out
 from speechbrain_pib.utils.files import open_annotations
 from speechbrain_pib.utils.pickles import read_pickled_table
 
-TIMESTAMP = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:\.\d*)?)")
+TIMESTAMP = re.compile(r"(-?)(\d+):([0-5]?\d):([0-5]?\d(?:\.\d*)?)")
+WHOLE_NUMBER = re.compile(r"(-?\d+)(?:\.0*)?")
 SOUNDS_SAMPLE_RATE = 24000  # Hz, of start_sample and stop_sample
+SAME_SECONDS = 0.01  # a timestamp is rounded, its sample is not
 ID_COLUMNS = ("narration_id", "annotation_id")
 CLASS_COLUMNS = ("verb_class", "noun_class", "class_id")
 
 
 def read_timestamp(text):
-    """Seconds of a timestamp.
+    """Read a timestamp.
 
     Arguments
     ---------
     text : str
-        HH:MM:SS, with any number of decimals.
+        HH:MM:SS, with any number of decimals; negative after a minus sign.
 
     Returns
     -------
@@ -43,12 +45,41 @@ def read_timestamp(text):
     match = TIMESTAMP.fullmatch(str(text).strip())
     if match is None:
         raise ValueError(f"the timestamp {text!r} is not HH:MM:SS.ss")
-    hours, minutes, seconds = match.groups()
-    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    sign, hours, minutes, seconds = match.groups()
+    total = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    return -total if sign else total
+
+
+def read_whole_number(value):
+    """Read a whole number, also as pandas writes one in a column of floats.
+
+    Arguments
+    ---------
+    value : str or int or float
+        Such as "3", 3, "3.0" or 3.0.
+
+    Returns
+    -------
+    number : int
+
+    Raises
+    ------
+    ValueError
+        If it is anything else.
+
+    Example
+    -------
+    >>> read_whole_number("59184.0")
+    59184
+    """
+    match = WHOLE_NUMBER.fullmatch(str(value).strip())
+    if match is None:
+        raise ValueError(f"{value!r} is not a whole number")
+    return int(match[1])
 
 
 def read_table(path):
-    """Reads a published table.
+    """Read a published table.
 
     Arguments
     ---------
@@ -60,6 +91,12 @@ def read_table(path):
     rows : list of dict
         Column name to value; text, in a CSV.
 
+    Raises
+    ------
+    ValueError
+        If it is no such table, has no rows, or one with more values than
+        there are columns.
+
     Example
     -------
     >>> path = getfixture("tmpdir") / "tail.csv"
@@ -69,16 +106,58 @@ def read_table(path):
     """
     if str(path).endswith(".pkl"):
         table = read_pickled_table(path)
-        return [dict(zip(table, row)) for row in zip(*table.values())]
-    with open_annotations(path) as file:
-        rows = list(csv.DictReader(file))
+        rows = [dict(zip(table, row)) for row in zip(*table.values())]
+    else:
+        rows = _read_csv(path)
     if not rows:
         raise ValueError(f"{path} has no rows")
     return rows
 
 
+def _read_csv(path):
+    """Rows of a CSV file, each with no more values than there are columns."""
+    try:
+        with open_annotations(path) as file:
+            # A quote that nothing closes would swallow the rows after it.
+            rows = list(csv.DictReader(file, strict=True))
+    except csv.Error as error:
+        raise ValueError(f"{path} is not a CSV file ({error})") from error
+    for number, row in enumerate(rows, start=1):
+        if None in row:
+            raise ValueError(
+                f"{path}, row {number} after the header: {len(row[None])} "
+                f"values too many, {row[None]}"
+            )
+    return rows
+
+
+def _convert_rows(path, expected, convert):
+    """Results of a function of each row; an error names file and row."""
+    results = []
+    for number, row in enumerate(read_table(path), start=1):
+        try:
+            results.append(convert(row))
+        except (KeyError, TypeError, ValueError) as error:
+            reason = error
+            if isinstance(error, KeyError):
+                reason = f"there is no column {error.args[0]}"
+            raise ValueError(
+                f"{path}, row {number} after the header: {reason}; expected "
+                f"{expected}, got {row}"
+            ) from error
+    return results
+
+
+def _read_name(row, column):
+    """A name that can be printed, and is not empty."""
+    name = row[column]
+    if not (isinstance(name, str) and name and name.isprintable()):
+        raise ValueError(f"{column} is no printable name: {name!r}")
+    return name
+
+
 def read_segments(path):
-    """Reads a list of segments: of actions, or of sounds.
+    """Read a list of segments: of actions, or of sounds.
 
     Arguments
     ---------
@@ -90,16 +169,17 @@ def read_segments(path):
     Returns
     -------
     segments : list of dict
-        "ID", "video", "participant", "start" and "stop" (seconds; from
-        samples at 24 kHz where the table has them, which are more precise)
-        and "classes", a tuple of class indices: (verb, noun), (sound,), or
-        empty where the table does not say. In the order of the file.
+        "ID", "video", "start" and "stop" (seconds; from samples at 24 kHz
+        where the table has them, which are more precise) and "classes", a
+        tuple of class indices: (verb, noun), (sound,), or empty where the
+        table does not say. In the order of the file; whether they lie in
+        their videos is not known here.
 
     Raises
     ------
     ValueError
-        If columns are missing, a value is malformed, or an ID appears twice;
-        file and row are named.
+        If columns are missing or contradict each other, a value is malformed,
+        or an ID appears twice; file and row are named.
 
     Example
     -------
@@ -113,47 +193,66 @@ def read_segments(path):
     >>> read_segments(path)[0]["stop"], read_segments(path)[0]["classes"]
     (1.89, (0, 2))
     """
-    rows, seen = read_table(path), set()
-    id_column = next((c for c in ID_COLUMNS if c in rows[0]), ID_COLUMNS[0])
-    class_columns = [c for c in CLASS_COLUMNS if c in rows[0]]
-    segments = []
-    for number, row in enumerate(rows, start=1):
-        try:
-            segment = {
-                "ID": row[id_column],
-                "video": row["video_id"],
-                "participant": row["participant_id"],
-                "start": _time(row, "start"),
-                "stop": _time(row, "stop"),
-                "classes": tuple(int(row[c]) for c in class_columns),
-            }
-            if min(segment["classes"], default=0) < 0 or not segment["ID"]:
-                raise ValueError("a class below 0, or no ID")
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"{path}, row {number} after the header: expected {id_column}, "
-                "video_id, participant_id, start_timestamp, stop_timestamp "
-                f"and whole class numbers, got {row} ({error})"
-            ) from error
+    seen = set()
+
+    def convert(row):
+        segment = _read_segment(row)
         if segment["ID"] in seen:
-            raise ValueError(
-                f"{path}, row {number} after the header: the ID "
-                f"{segment['ID']} appears twice"
-            )
+            raise ValueError(f"the ID {segment['ID']} appears twice")
         seen.add(segment["ID"])
-        segments.append(segment)
-    return segments
+        return segment
+
+    return _convert_rows(
+        path,
+        f"{' or '.join(ID_COLUMNS)}, participant_id, video_id, start_timestamp "
+        "and stop_timestamp (HH:MM:SS.ss) or start_sample and stop_sample "
+        f"(whole numbers, {SOUNDS_SAMPLE_RATE} Hz), and whole class numbers",
+        convert,
+    )
 
 
-def _time(row, side):
+def _read_segment(row):
+    """The segment of a row."""
+    id_column = next((c for c in ID_COLUMNS if c in row), ID_COLUMNS[0])
+    name, video, participant = (
+        _read_name(row, column)
+        for column in (id_column, "video_id", "participant_id")
+    )
+    # Which participants are unseen is told by the IDs.
+    if not f"{name}_".startswith(f"{video}_"):
+        raise ValueError(f"{id_column} {name!r} is of another video")
+    if not video.startswith(f"{participant}_"):
+        raise ValueError(f"video_id {video!r} is of another participant")
+    classes = [read_whole_number(row[c]) for c in CLASS_COLUMNS if c in row]
+    if min(classes, default=0) < 0:
+        raise ValueError("a class below 0")
+    return {
+        "ID": name,
+        "video": video,
+        "start": _read_time(row, "start"),
+        "stop": _read_time(row, "stop"),
+        "classes": tuple(classes),
+    }
+
+
+def _read_time(row, side):
     """Start or stop of a row in seconds."""
-    if f"{side}_sample" in row:
-        return int(row[f"{side}_sample"]) / SOUNDS_SAMPLE_RATE
-    return read_timestamp(row[f"{side}_timestamp"])
+    sample, timestamp = f"{side}_sample", f"{side}_timestamp"
+    if sample not in row:
+        return read_timestamp(row[timestamp])
+    seconds = read_whole_number(row[sample]) / SOUNDS_SAMPLE_RATE
+    if timestamp in row:
+        rounded = read_timestamp(row[timestamp])
+        if abs(seconds - rounded) > SAME_SECONDS:
+            raise ValueError(
+                f"{sample} is at {seconds:.3f} s, {timestamp} at "
+                f"{rounded:.3f} s"
+            )
+    return seconds
 
 
 def read_class_names(path):
-    """Reads `EPIC_100_verb_classes.csv` or `EPIC_100_noun_classes.csv`.
+    """Read `EPIC_100_verb_classes.csv` or `EPIC_100_noun_classes.csv`.
 
     Arguments
     ---------
@@ -177,19 +276,18 @@ def read_class_names(path):
     >>> read_class_names(path)
     ['take', 'put']
     """
-    rows = read_table(path)
-    try:
-        ids = [int(row["id"]) for row in rows]
-        names = [row["key"] for row in rows]
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"{path}: expected columns id and key") from error
-    if ids != list(range(len(rows))):
+    rows = _convert_rows(
+        path,
+        "columns id and key",
+        lambda row: (read_whole_number(row["id"]), _read_name(row, "key")),
+    )
+    if [index for index, _ in rows] != list(range(len(rows))):
         raise ValueError(f"{path}: the ids are not 0, 1, 2, ...")
-    return names
+    return [name for _, name in rows]
 
 
 def read_sound_classes(paths):
-    """Collects the classes of EPIC-SOUNDS, which has no file of its own for
+    """Collect the classes of EPIC-SOUNDS, which has no file of its own for
     them, from its annotations.
 
     Arguments
@@ -205,7 +303,8 @@ def read_sound_classes(paths):
     Raises
     ------
     ValueError
-        If an id has two names, or one between 0 and the largest has none.
+        If an id has two names or a name two ids, or an id between 0 and the
+        largest has none.
 
     Example
     -------
@@ -214,54 +313,67 @@ def read_sound_classes(paths):
     >>> read_sound_classes([path])
     ['beep', 'zip']
     """
-    names = {}
+    names, indices = {}, {}
+
+    def convert(row):
+        index, name = (
+            read_whole_number(row["class_id"]),
+            _read_name(row, "class"),
+        )
+        known = names.setdefault(index, name), indices.setdefault(name, index)
+        if known != (name, index):
+            raise ValueError(
+                f"class {index} is called {name!r}, but {known[0]!r} before, "
+                f"and {name!r} was class {known[1]}"
+            )
+
     for path in paths:
-        for row in read_table(path):
-            try:
-                index, name = int(row["class_id"]), row["class"]
-            except (KeyError, ValueError) as error:
-                raise ValueError(
-                    f"{path}: expected columns class and class_id"
-                ) from error
-            if names.setdefault(index, name) != name:
-                raise ValueError(
-                    f"{path}: class {index} is called {name!r} and "
-                    f"{names[index]!r}"
-                )
+        _convert_rows(path, "columns class and class_id", convert)
     absent = [index for index in range(max(names) + 1) if index not in names]
     if absent:
         raise ValueError(f"{', '.join(map(str, paths))}: no classes {absent}")
     return [names[index] for index in sorted(names)]
 
 
-def read_column(path):
-    """Reads a table of one column: tail classes, or unseen participants.
+def read_column(path, column, convert=str):
+    """Read one column of a table: tail classes, or unseen participants.
 
     Arguments
     ---------
     path : str
         `EPIC_100_tail_verbs.csv`, `EPIC_100_tail_nouns.csv` or
         `EPIC_100_unseen_participant_ids_validation.csv`.
+    column : str
+        "verb", "noun" or "participant_id".
+    convert : callable
+        Such as `read_whole_number`.
 
     Returns
     -------
-    values : list of str
+    values : list
+        In the order of the file.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column, or a value cannot be converted.
 
     Example
     -------
     >>> path = getfixture("tmpdir") / "unseen.csv"
     >>> path.write_text("participant_id\\nP18\\nP32\\n", encoding="utf-8")
-    >>> read_column(path)
+    >>> read_column(path, "participant_id")
     ['P18', 'P32']
     """
-    rows = read_table(path)
-    if len(rows[0]) != 1:
-        raise ValueError(f"{path}: expected one column, got {list(rows[0])}")
-    return [value for row in rows for value in row.values()]
+    return _convert_rows(
+        path,
+        f"a column {column}",
+        lambda row: convert(_read_name(row, column)),
+    )
 
 
 def read_video_durations(path):
-    """Reads how long the videos are, from `EPIC_100_video_info.csv`.
+    """Read how long the videos are, from `EPIC_100_video_info.csv`.
 
     Arguments
     ---------
@@ -273,6 +385,11 @@ def read_video_durations(path):
     durations : dict
         Video to seconds.
 
+    Raises
+    ------
+    ValueError
+        If a duration is no number above 0, or a video has two.
+
     Example
     -------
     >>> path = getfixture("tmpdir") / "EPIC_100_video_info.csv"
@@ -280,67 +397,14 @@ def read_video_durations(path):
     >>> read_video_durations(path)
     {'P01_01': 9.5}
     """
-    try:
-        durations = {
-            row["video_id"]: float(row["duration"]) for row in read_table(path)
-        }
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path}: expected columns video_id and duration in seconds "
-            f"({error})"
-        ) from error
-    for video, seconds in durations.items():
-        if not seconds > 0:
-            raise ValueError(f"{path}: {video} lasts {seconds} s")
+    durations = {}
+
+    def convert(row):
+        video, seconds = _read_name(row, "video_id"), float(row["duration"])
+        if not 0 < seconds < math.inf:
+            raise ValueError(f"{video} lasts {seconds} s")
+        if durations.setdefault(video, seconds) != seconds:
+            raise ValueError(f"{video} lasts {durations[video]} s above")
+
+    _convert_rows(path, "columns video_id and duration in seconds", convert)
     return durations
-
-
-def read_splits(
-    read_labelled, train_list, test_list, submission_list, valid_fraction
-):
-    """Reads the lists of a recipe.
-
-    Arguments
-    ---------
-    read_labelled : callable
-        Path to segments, see `read_segments`, with "label".
-    train_list : str
-        The official training list.
-    test_list : str
-        The official validation list.
-    submission_list : str
-        A list without classes; None if there is none.
-    valid_fraction : float
-        Share of the training videos that are used for validation instead,
-        see `is_held_out`.
-
-    Returns
-    -------
-    splits : dict
-        "train", "valid", "test" and, if there is such a list, "submission",
-        each to its segments.
-
-    Raises
-    ------
-    ValueError
-        If nothing or all would be for validation.
-
-    Example
-    -------
-    >>> read_splits(
-    ...     read_labelled, "train.csv", "validation.csv", None, 0.05
-    ... )  # doctest: +SKIP
-    """
-    if not 0 < valid_fraction < 1:
-        raise ValueError(
-            f"valid_fraction must be between 0 and 1, got {valid_fraction}"
-        )
-    splits = {"train": [], "valid": []}
-    for segment in read_labelled(train_list):
-        held_out = is_held_out(segment["video"], valid_fraction)
-        splits["valid" if held_out else "train"].append(segment)
-    splits["test"] = read_labelled(test_list)
-    if submission_list is not None:
-        segments = read_segments(submission_list)
-        splits["submission"] = [{**s, "label": ""} for s in segments]
-    return splits

@@ -10,40 +10,14 @@ Authors
 
 import numpy as np
 
+from speechbrain_pib.evaluation.metrics import classes_ahead
+
 CLIPS_AT_A_TIME = 256  # of all actions: 30 MB for 97 verbs and 300 nouns
 
 
-def classes_ahead(scores, true):
-    """How many classes are ranked before the true one.
-
-    Others with the very score of the true class are ranked before it, so that
-    constant scores are never right by luck; so are all if a score is NaN.
-
-    Arguments
-    ---------
-    scores : numpy.ndarray
-        [clips, classes].
-    true : numpy.ndarray
-        Index of the true class [clips].
-
-    Returns
-    -------
-    ahead : numpy.ndarray
-        [clips], 0 where the best score is that of the true class.
-
-    Example
-    -------
-    >>> scores = np.array([[0.1, 0.6, 0.3], [0.4, 0.4, 0.2]])
-    >>> classes_ahead(scores, np.array([2, 0]))
-    array([1, 1])
-    """
-    own = np.take_along_axis(scores, true[:, None], axis=1)
-    return (~(scores < own)).sum(axis=1) - 1
-
-
 def actions_ahead(verb_scores, noun_scores, verbs, nouns):
-    """How many actions are ranked before the true one, of all pairs of a verb
-    and a noun.
+    """Count the actions that are ranked before the true one, of all pairs of
+    a verb and a noun.
 
     Arguments
     ---------
@@ -52,14 +26,14 @@ def actions_ahead(verb_scores, noun_scores, verbs, nouns):
     noun_scores : numpy.ndarray
         Probabilities [clips, nouns].
     verbs : numpy.ndarray
-        Index of the true verb [clips].
+        True at the verb of the clip [clips, verbs].
     nouns : numpy.ndarray
-        Index of the true noun [clips].
+        True at the noun of the clip [clips, nouns].
 
     Returns
     -------
     ahead : numpy.ndarray
-        [clips]
+        [clips], see `speechbrain_pib.evaluation.metrics.classes_ahead`.
 
     Example
     -------
@@ -67,17 +41,26 @@ def actions_ahead(verb_scores, noun_scores, verbs, nouns):
     ...     np.array([[0.6, 0.4]]),
     ...     np.array([[0.7, 0.3]]),
     ... )
-    >>> actions_ahead(verb_scores, noun_scores, np.array([1]), np.array([0]))
-    array([1])
+    >>> verbs, nouns = np.array([[False, True]]), np.array([[True, False]])
+    >>> actions_ahead(verb_scores, noun_scores, verbs, nouns)
+    array([1.])
     """
     ahead = []
     for first in range(0, len(verbs), CLIPS_AT_A_TIME):
         rows = slice(first, first + CLIPS_AT_A_TIME)
-        products = verb_scores[rows, :, None] * noun_scores[rows, None, :]
-        true = verbs[rows] * noun_scores.shape[1] + nouns[rows]
-        flat = products.reshape(len(products), -1)
-        ahead.append(classes_ahead(flat, true))
+        ahead.append(
+            classes_ahead(
+                _multiply_pairs(verb_scores[rows], noun_scores[rows]),
+                _multiply_pairs(verbs[rows], nouns[rows]),
+            )
+        )
     return np.concatenate(ahead)
+
+
+def _multiply_pairs(verbs, nouns):
+    """Products of all pairs [clips, verbs * nouns]."""
+    products = verbs[:, :, None] * nouns[:, None, :]
+    return products.reshape(len(products), -1)
 
 
 def summarize_actions(
@@ -90,7 +73,7 @@ def summarize_actions(
     tail_verbs=(),
     tail_nouns=(),
 ):
-    """Top-1 and top-5 accuracy of verbs, nouns and actions.
+    """Compute top-1 and top-5 accuracies of verbs, nouns and actions.
 
     Arguments
     ---------
@@ -129,10 +112,9 @@ def summarize_actions(
     >>> metrics["verb_top1"], metrics["noun_top1"], metrics["action_top1"]
     (1.0, 0.5, 0.5)
     """
-    parts = np.split(targets, [num_verbs], axis=1)
-    if not all((part.sum(axis=1) == 1).all() for part in parts):
+    verbs, nouns = np.split(targets.astype(bool), [num_verbs], axis=1)
+    if not all((task.sum(axis=1) == 1).all() for task in (verbs, nouns)):
         raise ValueError("each clip must have one verb and one noun")
-    verbs, nouns = (part.argmax(axis=1) for part in parts)
     verb_scores, noun_scores = np.split(scores, [num_verbs], axis=1)
     ahead = {
         "verb": classes_ahead(verb_scores, verbs),
@@ -141,8 +123,8 @@ def summarize_actions(
     }
     everything = np.ones(len(targets), dtype=bool)
     unseen = np.isin(participants, list(unseen_participants))
-    tail_verb = np.isin(verbs, list(tail_verbs))
-    tail_noun = np.isin(nouns, list(tail_nouns))
+    tail_verb = verbs[:, list(tail_verbs)].any(axis=1)
+    tail_noun = nouns[:, list(tail_nouns)].any(axis=1)
     clips = {
         "": (everything, everything, everything),
         "unseen_": (unseen, unseen, unseen),

@@ -1,23 +1,160 @@
-"""Sound tracks of synthetic videos: bursts of noise at annotated times.
+"""A small synthetic data set with the official annotations of
+EPIC-KITCHENS-100 and of EPIC-SOUNDS, which annotate the same videos.
 
-The recordings go into one HDF5 file, as the sound of EPIC-KITCHENS-100 does.
+Its videos are long sound tracks in one HDF5 file, at 24 kHz: first there are
+actions, and then other sounds. Each is a burst of noise of 0.4 s (three in a
+long one). The class of a sound and the verb of an action are the rate at which
+it swells, the noun of an action is its band of frequencies. At a hop of 12.5 ms
+20 and 60 Hz, 25 and 55, 30 and 50 look alike; a finer hop tells them apart.
 
 Authors
  * The speechbrain_pib developers 2026
 """
 
+import os
+
 import h5py
 import numpy as np
 
-from speechbrain_pib.dataio.synthesis import modulation
+from speechbrain_pib.dataio.synthesis import (
+    modulation,
+    write_once,
+    write_rows,
+)
 
 SAMPLE_RATE = 24000  # Hz, as published scripts extract EPIC-KITCHENS
+FRAMES_PER_SECOND = 60
+SEGMENTS_PER_VIDEO = 20  # actions, and as many sounds
 BURST_SECONDS = 0.4
 LONG_SHARE = 0.15  # of the segments, which have three bursts instead of one
+RATES = (20, 25, 30, 50, 55, 60)  # Hz, of verbs and of sounds
+BANDS = tuple((low, low + 4000) for low in (50, 1000, 2000, 3000, 3900))  # Hz
+SOUND_BAND = (50, 7900)  # Hz
+# How frequent the classes are; of verbs and nouns the rare ones are the tail.
+VERB_WEIGHTS = (2, 1, 2, 2, 1, 2)
+NOUN_WEIGHTS = (2, 2, 2, 2, 1)
+SOUND_WEIGHTS = (4, 4, 3, 3, 2, 2)
+ACTION_COLUMNS = (
+    "narration_id,participant_id,video_id,narration_timestamp,"
+    "start_timestamp,stop_timestamp,start_frame,stop_frame,narration,verb,"
+    "verb_class,noun,noun_class,all_nouns,all_noun_classes"
+).split(",")
+SOUND_COLUMNS = (
+    "annotation_id,participant_id,video_id,start_timestamp,stop_timestamp,"
+    "start_sample,stop_sample,description,class,class_id"
+).split(",")
+
+
+def write_miniature(folder, *, seed=1234, n_train=1800):
+    """Write the miniature, or find that it is there.
+
+    The folder then holds `EPIC_audio.hdf5`, and the official files in
+    `epic-kitchens-100-annotations` and `epic-sounds-annotations`. P01 to P04
+    train; the validation has other videos of theirs and of P05, who is unseen.
+    A complete folder with the same parameters is left as it is, one with other
+    parameters is replaced.
+
+    Arguments
+    ---------
+    folder : str
+        The folder to make.
+    seed : int
+        Of all that is random.
+    n_train : int
+        About how many training actions, and training sounds; a fifth as many
+        for validation.
+
+    Raises
+    ------
+    ValueError
+        If the folder exists and is not a miniature.
+
+    Example
+    -------
+    >>> write_miniature("miniature", n_train=60)  # doctest: +SKIP
+    """
+    parameters = {"version": 2, "seed": seed, "train": n_train}
+    write_once(folder, parameters, lambda path: _write(path, parameters))
+
+
+def _write(folder, parameters):
+    """Write sound and annotations."""
+    splits = _name_videos(parameters["train"])
+    videos = [video for names in splits.values() for video in names]
+    # Each has draws of its own, so that it does not depend on the other.
+    rngs = [np.random.default_rng(parameters["seed"]) for _ in range(2)]
+    actions = _draw_track(videos, _draw_action, rngs[0])
+    sounds = _draw_track(videos, _draw_sound, rngs[1])
+    durations = {}
+    with h5py.File(os.path.join(folder, "EPIC_audio.hdf5"), "w") as file:
+        for video in videos:
+            first = make_video_sound(*actions[video], rngs[0])
+            second = make_video_sound(*sounds[video], rngs[1])
+            for segment in sounds[video][0]:
+                segment["start"] += len(first) / SAMPLE_RATE
+                segment["stop"] += len(first) / SAMPLE_RATE
+            file[video] = np.concatenate([first, second])
+            file[video].attrs["sample_rate"] = SAMPLE_RATE
+            durations[video] = len(file[video]) / SAMPLE_RATE
+    for name, tables in (
+        ("epic-kitchens-100", _list_kitchens(splits, actions, durations)),
+        ("epic-sounds", _list_sounds(splits, sounds)),
+    ):
+        annotations = os.path.join(folder, f"{name}-annotations")
+        os.mkdir(annotations)
+        for table, rows in tables.items():
+            write_rows(os.path.join(annotations, f"{table}.csv"), rows)
+
+
+def _name_videos(n_train):
+    """Videos of each list."""
+    n_videos = max(n_train // SEGMENTS_PER_VIDEO, 8)
+    n_test = max(n_videos // 5, 5)
+    return {
+        "train": [f"P{1 + n % 4:02d}_{n // 4:02d}" for n in range(n_videos)],
+        "validation": [
+            f"P{1 + n % 5:02d}_{100 + n // 5}" for n in range(n_test)
+        ],
+        "test": ["P01_200", "P05_200"],
+    }
+
+
+def _draw_track(videos, draw_class, rng):
+    """Video to its segments, and how long they take in seconds."""
+    track = {}
+    for video in videos:
+        segments, seconds = draw_segments(SEGMENTS_PER_VIDEO, rng)
+        for segment in segments:
+            segment.update(draw_class(rng))
+        track[video] = segments, seconds
+    return track
+
+
+def _draw_action(rng):
+    """Verb and noun of an action, and how it sounds."""
+    verb, noun = _draw(VERB_WEIGHTS, rng), _draw(NOUN_WEIGHTS, rng)
+    return {
+        "verb": verb,
+        "noun": noun,
+        "rate": RATES[verb],
+        "band": BANDS[noun],
+    }
+
+
+def _draw_sound(rng):
+    """Class of a sound, and how it sounds."""
+    index = _draw(SOUND_WEIGHTS, rng)
+    return {"class": index, "rate": RATES[index], "band": SOUND_BAND}
+
+
+def _draw(weights, rng):
+    """An index, as frequent as its weight."""
+    chances = np.array(weights) / sum(weights)
+    return int(rng.choice(len(weights), p=chances))
 
 
 def draw_segments(count, rng):
-    """Draws when the segments of a video and their bursts are.
+    """Draw when the segments of a video and their bursts are.
 
     No window of 2 s in the middle of a segment, or inside a long one, lacks
     a whole burst of it or has more than the edge of another's.
@@ -61,7 +198,7 @@ def draw_segments(count, rng):
 
 
 def make_video_sound(segments, seconds, rng, sample_rate=SAMPLE_RATE):
-    """Makes the sound of a video.
+    """Make the sound of a video.
 
     Quiet noise of -46 dB (rms, full scale 1) +- 2 dB, with bursts of noise of
     a certain band, 18 dB more +- 2 dB, whose loudness swells at a certain
@@ -117,34 +254,106 @@ def _band_noise(size, band, rng, sample_rate):
     return noise / np.sqrt(np.mean(noise**2))
 
 
-def write_video_sounds(path, videos, rng):
-    """Writes the sound of all videos into one HDF5 file.
+def _list_kitchens(splits, actions, durations):
+    """The official files of EPIC-KITCHENS-100, name to rows."""
+    tables = {
+        "train": _list_actions(splits["train"], actions),
+        "validation": _list_actions(splits["validation"], actions),
+        "test_timestamps": [
+            row[:8] for row in _list_actions(splits["test"], actions)
+        ],
+        "unseen_participant_ids_validation": [("participant_id",), ("P05",)],
+        "video_info": [
+            ("video_id", "duration", "fps", "resolution"),
+            *(
+                (video, f"{seconds:.6f}", FRAMES_PER_SECOND, "1920x1080")
+                for video, seconds in durations.items()
+            ),
+        ],
+    }
+    for task, name, weights in (
+        ("verb", _verb_name, VERB_WEIGHTS),
+        ("noun", _noun_name, NOUN_WEIGHTS),
+    ):
+        names = [name(index) for index in range(len(weights))]
+        tables[f"{task}_classes"] = [
+            ("id", "key", "instances", "category"),
+            *((i, key, [key], "noise") for i, key in enumerate(names)),
+        ]
+        tail = [index for index, weight in enumerate(weights) if weight == 1]
+        tables[f"tail_{task}s"] = [(task,), *((index,) for index in tail)]
+    return {f"EPIC_100_{name}": rows for name, rows in tables.items()}
 
-    Arguments
-    ---------
-    path : str
-        The file: one dataset for each video, with its rate as the attribute
-        `sample_rate`.
-    videos : dict
-        Name to segments and duration, as `make_video_sound` takes them.
-    rng : numpy.random.Generator
-        Source of all that is random.
 
-    Example
-    -------
-    >>> path = str(getfixture("tmpdir") / "audio.hdf5")
-    >>> write_video_sounds(path, {"P01_01": ([], 0.5)}, np.random.default_rng())
-    >>> h5py.File(path)["P01_01"].attrs["sample_rate"].item()
-    24000
-    """
-    with h5py.File(path, "w") as file:
-        for name, (segments, seconds) in videos.items():
-            file[name] = make_video_sound(segments, seconds, rng)
-            file[name].attrs["sample_rate"] = SAMPLE_RATE
+def _verb_name(index):
+    return f"swell-{RATES[index]}-hz"
+
+
+def _noun_name(index):
+    return "noise:{}-{}-hz".format(*BANDS[index])
+
+
+def _list_actions(videos, actions):
+    """The rows of a list of actions."""
+    rows = [tuple(ACTION_COLUMNS)]
+    for video in videos:
+        for number, segment in enumerate(actions[video][0]):
+            times = [segment["start"], segment["stop"]]
+            verb, noun = (
+                _verb_name(segment["verb"]),
+                _noun_name(segment["noun"]),
+            )
+            rows.append(
+                (
+                    f"{video}_{number}",
+                    video.split("_")[0],
+                    video,
+                    format_timestamp(times[0], decimals=3),
+                    *map(format_timestamp, times),
+                    *(round(time * FRAMES_PER_SECOND) + 1 for time in times),
+                    f"{verb} {noun}",
+                    verb,
+                    segment["verb"],
+                    noun,
+                    segment["noun"],
+                    [noun],
+                    [segment["noun"]],
+                )
+            )
+    return rows
+
+
+def _list_sounds(splits, sounds):
+    """The official files of EPIC-SOUNDS, name to rows."""
+    lists = {}
+    for split, videos in splits.items():
+        lists[split] = [tuple(SOUND_COLUMNS)]
+        for video in videos:
+            for number, segment in enumerate(sounds[video][0]):
+                times = [segment["start"], segment["stop"]]
+                lists[split].append(
+                    (
+                        f"{video}_{number}",
+                        video.split("_")[0],
+                        video,
+                        *(format_timestamp(time, decimals=3) for time in times),
+                        *(round(time * SAMPLE_RATE) for time in times),
+                        "noise",
+                        f"swells at {segment['rate']} Hz",
+                        segment["class"],
+                    )
+                )
+    return {
+        "EPIC_Sounds_train": lists["train"],
+        "EPIC_Sounds_validation": lists["validation"],
+        "EPIC_Sounds_recognition_test_timestamps": [
+            row[:7] for row in lists["test"]
+        ],
+    }
 
 
 def format_timestamp(seconds, decimals=2):
-    """A time as EPIC-KITCHENS writes it.
+    """Write a time as EPIC-KITCHENS-100 does.
 
     Arguments
     ---------

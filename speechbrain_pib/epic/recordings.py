@@ -1,4 +1,4 @@
-"""Manifests of labelled segments of long recordings.
+"""Long recordings, and manifests of labelled segments of them.
 
 The recordings are datasets of one HDF5 file, or files in a folder; their
 durations tell whether they are at the rate that is supposed.
@@ -15,32 +15,35 @@ import h5py
 from speechbrain.utils.logger import get_logger
 
 from speechbrain_pib.dataio.audio.checks import check_many
-from speechbrain_pib.dataio.audio.files import preference, walk_audio
+from speechbrain_pib.dataio.audio.files import (
+    AUDIO_EXTENSIONS,
+    preference,
+    walk_audio,
+)
 from speechbrain_pib.dataio.audio.locators import (
     UnreadableAudioError,
     open_audio,
 )
 from speechbrain_pib.dataio.manifest import report_coverage, write_manifest
 from speechbrain_pib.dataio.preparation import is_prepared, mark_prepared
-from speechbrain_pib.utils.files import atomic_writer
+from speechbrain_pib.dataio.segments import mend_segment, report_mended
 
 logger = get_logger(__name__)
 
 HDF5_EXTENSIONS = (".hdf5", ".h5")
 COMMON_RATES = (8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000)  # Hz
 RATE_TOLERANCE = 0.02  # of a duration
-MIN_SECONDS = 0.01  # of a segment
 
 
 def find_recordings(audio, sample_rate=None):
-    """Finds the recordings in an HDF5 file, or in a folder.
+    """Find the recordings in an HDF5 file, or in a folder.
 
     Arguments
     ---------
     audio : str
         HDF5 file with one dataset for each recording (groups in it are
         searched too), or folder that is searched for wav, flac, ogg and mp3
-        files; their names without extension name the recordings.
+        files; names without such an extension name the recordings.
     sample_rate : int
         Rate in Hz of those datasets that have no attribute `sample_rate`.
 
@@ -54,7 +57,8 @@ def find_recordings(audio, sample_rate=None):
     Raises
     ------
     ValueError
-        If there is nothing, or a dataset has no rate and none is given.
+        If there is nothing, two datasets are the same recording, or one has
+        no rate and none is given.
 
     Example
     -------
@@ -80,26 +84,52 @@ def find_recordings(audio, sample_rate=None):
 
 def _find_in_hdf5(path, sample_rate):
     """Locators of all datasets."""
-    recordings, without_rate = {}, []
-
-    def visit(key, item):
-        if isinstance(item, h5py.Dataset):
-            suffix = ""
-            if "sample_rate" not in item.attrs:
-                without_rate.append(key)
-                suffix = f"@{sample_rate}"
-            recordings[key.rsplit("/", 1)[-1]] = f"{path}::{key}{suffix}"
-
-    with h5py.File(path, "r") as file:
-        file.visititems(visit)
-    if without_rate and sample_rate is None:
+    try:
+        with h5py.File(path, "r") as file:
+            has_rate = _list_datasets(file)
+    except OSError as error:
+        raise UnreadableAudioError(
+            f"{path} is not an HDF5 file that can be read: {error}"
+        ) from error
+    without = [key for key, stored in has_rate.items() if not stored]
+    if without and sample_rate is None:
         raise ValueError(
-            f"{path}: {len(without_rate)} datasets (first {without_rate[0]}) "
+            f"{path}: {len(without)} datasets (first {without[0]}) "
             "have no attribute sample_rate; give --hdf5_sample_rate=24000 if "
             "the published scripts of EPIC-KITCHENS made the file, which "
             "extract at 24000 Hz unless told otherwise"
         )
-    return recordings
+    keys = {}
+    for key in has_rate:
+        name = _name_recording(key)
+        if name in keys:
+            raise ValueError(
+                f"{path}: {keys[name]!r} and {key!r} are both the recording "
+                f"{name!r}; leave one out, or name each dataset after its video"
+            )
+        keys[name] = key
+    return {
+        name: f"{path}::{key}" + ("" if has_rate[key] else f"@{sample_rate}")
+        for name, key in keys.items()
+    }
+
+
+def _list_datasets(file):
+    """Key of each dataset to whether it has a sampling rate."""
+    has_rate = {}
+
+    def visit(key, item):
+        if isinstance(item, h5py.Dataset):
+            has_rate[key] = "sample_rate" in item.attrs
+
+    file.visititems(visit)
+    return has_rate
+
+
+def _name_recording(key):
+    """Last part of a key, without the extension of an audio file."""
+    name, extension = os.path.splitext(key.rsplit("/", 1)[-1])
+    return name if extension.lower() in AUDIO_EXTENSIONS else name + extension
 
 
 def _find_in_folder(folder):
@@ -111,7 +141,7 @@ def _find_in_folder(folder):
 
 
 def fitting_rate(sample_rate, seconds, expected):
-    """The rate at which a recording would last as long as it should.
+    """Return the rate at which a recording would last as long as it should.
 
     Arguments
     ---------
@@ -142,7 +172,7 @@ def fitting_rate(sample_rate, seconds, expected):
 
 
 def check_durations(recordings, durations, expected):
-    """Finds recordings at another rate than supposed, by their durations.
+    """Find recordings at another rate than supposed, by their durations.
 
     Arguments
     ---------
@@ -209,10 +239,8 @@ def check_durations(recordings, durations, expected):
 
 
 def match_segments(segments, recordings, durations):
-    """Joins segments and recordings; what is odd is mended or left out.
-
-    A segment that does not stop after its start is taken as the moment or
-    the time between, and one that goes on beyond the recording ends with it.
+    """Join segments and recordings; what is odd is mended or left out, see
+    `speechbrain_pib.dataio.segments.mend_segment`.
 
     Arguments
     ---------
@@ -239,36 +267,27 @@ def match_segments(segments, recordings, durations):
     ...     [{**segment, "label": "tap"}], {"a": "a.wav"}, {"a": 8.0}
     ... )
     >>> found[0]["stop"], mended[0]["reason"]
-    (8.0, 'it stops at 9.000 s, the recording at 8.000 s')
+    (8.0, 'from 3.000 s to 9.000 s, the recording lasts 8.000 s')
     """
     found, missing, mended = [], [], []
     for segment in segments:
-        name, label = segment["ID"], segment["label"]
-        seconds = durations.get(segment["video"])
-        first, last = segment["start"], segment["stop"]
-        start, stop = min(first, last), max(first, last)
-        reason = None
-        if seconds is None:
-            reason = f"there is no recording {segment['video']}"
-        elif isinstance(seconds, UnreadableAudioError):
-            reason = seconds
-        elif start >= seconds:
-            reason = f"starts at {start:.3f} s, the recording has {seconds:.3f}"
-        if reason is not None:
-            missing.append({"ID": name, "label": label, "reason": reason})
-            continue
-        if last <= first:
-            reason = f"it stops at {last:.3f} s, not after {first:.3f} s"
-            stop = max(stop, start + MIN_SECONDS)
-        if stop > seconds:
-            reason = (
-                f"it stops at {stop:.3f} s, the recording at {seconds:.3f} s"
+        row = {"ID": segment["ID"], "label": segment["label"]}
+        video = segment["video"]
+        try:
+            if video not in durations:
+                raise ValueError(f"there is no recording {video}")
+            if isinstance(durations[video], UnreadableAudioError):
+                raise ValueError(durations[video])
+            start, stop, odd = mend_segment(
+                segment["start"], segment["stop"], durations[video]
             )
-            stop = seconds
-        if reason is not None:
-            mended.append({"ID": name, "reason": reason})
-        row = {"ID": name, "duration": seconds, "label": label}
-        row.update(wav=recordings[segment["video"]], start=start, stop=stop)
+        except ValueError as reason:
+            missing.append({**row, "reason": str(reason)})
+            continue
+        if odd is not None:
+            mended.append({"ID": segment["ID"], "reason": odd})
+        row.update(duration=durations[video], wav=recordings[video])
+        row.update(start=start, stop=stop)
         found.append(row)
     return found, missing, mended
 
@@ -284,9 +303,9 @@ def prepare_segments(
     check_audio=False,
     inputs=(),
 ):
-    """Writes `<split>.csv` for each split, and reports of what is missing.
+    """Write `<split>.csv` for each split, and reports of what is missing.
 
-    The columns are ID, duration (of the recording), label, wav, start, stop
+    The columns are ID, label, duration (of the recording), wav, start, stop
     (seconds). `mended.csv` lists odd segments that were changed; see
     `match_segments`, and `report_coverage` for the other reports. Nothing is
     done if it was done before with the same arguments and files.
@@ -322,17 +341,19 @@ def prepare_segments(
     ... )  # doctest: +SKIP
     """
     recordings = find_recordings(audio, sample_rate)
-    listed = "\n".join([*recordings.values(), *classes, repr(splits)])
+    wanted = {s["video"] for part in splits.values() for s in part}
+    here = {n: r for n, r in recordings.items() if n in wanted}
+    listed = "\n".join([*here.values(), *classes, repr(splits)])
     options = {
         "check_audio": check_audio,
         "listed": hashlib.sha256(listed.encode()).hexdigest(),
     }
-    inputs = [*inputs] + [audio] * os.path.isfile(audio)
+    files = [audio] if os.path.isfile(audio) else here.values()
+    # A link to nothing is a recording that is missing.
+    inputs = [*inputs, *filter(os.path.exists, files)]
     if is_prepared(save_folder, options, inputs):
         logger.info("Manifests in %s are up to date", save_folder)
         return
-    wanted = {s["video"] for part in splits.values() for s in part}
-    recordings = {n: r for n, r in recordings.items() if n in wanted}
     if sample_rate is not None and expected is None:
         logger.warning(
             "Nothing tells whether %d Hz is the rate of %s; with the durations "
@@ -340,38 +361,27 @@ def prepare_segments(
             sample_rate,
             audio,
         )
-    checks = check_many(list(recordings.values()), decode=check_audio)
-    durations = check_durations(
-        recordings, dict(zip(recordings, checks)), expected or {}
-    )
+    checks = check_many(list(here.values()), decode=check_audio)
+    durations = check_durations(here, dict(zip(here, checks)), expected or {})
     found, missing, mended = {}, [], []
     for split, segments in splits.items():
-        found[split], lost, changed = match_segments(
-            segments, recordings, durations
-        )
+        found[split], lost, changed = match_segments(segments, here, durations)
         if not found[split]:
-            raise ValueError(_why_empty(split, segments, lost, audio))
+            where = f"{audio}, which holds {_name_some(recordings)}"
+            raise ValueError(_why_empty(split, segments, lost, where))
         missing += [{**row, "split": split} for row in lost]
-        mended += [(row["ID"], split, row["reason"]) for row in changed]
+        mended += [{**row, "split": split} for row in changed]
         write_manifest(os.path.join(save_folder, f"{split}.csv"), found[split])
     report_coverage(found, missing, classes, save_folder)
-    _report_mended(mended, save_folder)
+    report_mended(mended, save_folder)
     mark_prepared(save_folder, options, inputs)
 
 
-def _report_mended(mended, save_folder):
-    """Writes mended.csv."""
-    with atomic_writer(os.path.join(save_folder, "mended.csv")) as file:
-        file.write("ID,split,reason\n")
-        file.writelines(
-            f'{name},{split},"{why}"\n' for name, split, why in mended
-        )
-    if mended:
-        logger.warning(
-            "%d segments have odd times and were mended; see mended.csv in %s",
-            len(mended),
-            save_folder,
-        )
+def _name_some(recordings, count=3):
+    """The first of many names."""
+    names = ", ".join(list(recordings)[:count])
+    more = len(recordings) - count
+    return names if more < 1 else f"{names} and {more} more"
 
 
 def _why_empty(split, segments, missing, audio):

@@ -15,6 +15,7 @@ import zipfile
 import numpy as np
 from speechbrain.utils.logger import get_logger
 
+from speechbrain_pib.epic.annotations import read_segments
 from speechbrain_pib.utils.files import atomic_writer
 
 logger = get_logger(__name__)
@@ -40,7 +41,7 @@ SMALLEST = 1e-12  # probability, so that all logarithms are finite
 
 
 def log_probabilities(ids, probabilities, expected_ids):
-    """Scores of all expected clips, uniform for those that were not heard.
+    """Score all expected clips, those that were not heard uniformly.
 
     Arguments
     ---------
@@ -74,26 +75,29 @@ def log_probabilities(ids, probabilities, expected_ids):
 
 
 def write_challenge_files(
-    folder, name, challenge, ids, probabilities, expected_ids, levels
+    folder, challenge, ids, probabilities, levels, submission_list=None
 ):
-    """Writes `<name>.zip` for a server and `<name>.pkl` of the same scores.
+    """Write the scores of a test as a challenge wants them.
+
+    `validation.zip` is for the server and `validation.pkl` has the same
+    scores; of a list without classes, they are called `submission`.
 
     Arguments
     ---------
     folder : str
         Where they go.
-    name : str
-        Of the list, such as "test_timestamps".
     challenge : str
         A name in `CHALLENGES`.
     ids : list of str
         Clips that were heard.
     probabilities : dict
         Task to theirs [clips, classes].
-    expected_ids : list of str
-        Clips to score; those that were not heard get uniform scores.
     levels : dict
         See `make_submission`.
+    submission_list : str
+        The list without classes, see
+        `speechbrain_pib.epic.annotations.read_segments`: its clips that were
+        not heard get uniform scores (default: all clips were heard).
 
     Raises
     ------
@@ -105,16 +109,18 @@ def write_challenge_files(
     >>> folder = str(getfixture("tmpdir"))
     >>> write_challenge_files(
     ...     folder,
-    ...     "test",
     ...     "action_recognition",
     ...     ["P01_101_0"],
     ...     {"verb": np.ones((1, 1)), "noun": np.array([[0.2, 0.8]])},
-    ...     ["P01_101_0"],
     ...     {"sls_pt": 0, "sls_tl": 3, "sls_td": 3},
     ... )
     >>> sorted(os.listdir(folder))
-    ['test.pkl', 'test.zip']
+    ['validation.pkl', 'validation.zip']
     """
+    name, expected_ids = "validation", ids
+    if submission_list is not None:
+        name = "submission"
+        expected_ids = [clip["ID"] for clip in read_segments(submission_list)]
     scores, lost = {}, 0
     for task, values in probabilities.items():
         scores[task], lost = log_probabilities(ids, values, expected_ids)
@@ -123,7 +129,7 @@ def write_challenge_files(
             "%d of the %d clips of %s were not heard and get uniform scores",
             lost,
             len(expected_ids),
-            name,
+            submission_list,
         )
     submission = make_submission(challenge, expected_ids, scores, levels)
     tasks = {task: values.shape[1] for task, values in scores.items()}
@@ -145,7 +151,7 @@ def write_challenge_files(
 
 
 def make_submission(challenge, ids, scores, levels):
-    """The content of a submission.
+    """Make the content of a submission.
 
     Arguments
     ---------
@@ -192,7 +198,7 @@ def make_submission(challenge, ids, scores, levels):
 
 
 def check_submission(submission, ids, tasks=None):
-    """Checks a submission against the official format.
+    """Check a submission against the official format.
 
     Arguments
     ---------
@@ -246,7 +252,7 @@ def check_submission(submission, ids, tasks=None):
 
 
 def _check_scores(place, scores, classes):
-    """Checks the scores of one task of one clip."""
+    """Check the scores of one task of one clip."""
     if set(scores) != {str(index) for index in range(classes)}:
         raise ValueError(f"{place}: not the classes '0' to '{classes - 1}'")
     for index, value in scores.items():
@@ -255,7 +261,7 @@ def _check_scores(place, scores, classes):
 
 
 def write_submission(path, submission):
-    """Writes a submission as the servers take it: test.json in a zip file.
+    """Write a submission as the servers take it: test.json in a zip file.
 
     Arguments
     ---------
@@ -279,7 +285,7 @@ def write_submission(path, submission):
 
 
 def write_scores(path, **columns):
-    """Pickles arrays as the published code does.
+    """Pickle arrays as the published code does.
 
     Arguments
     ---------

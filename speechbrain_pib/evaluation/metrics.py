@@ -45,14 +45,36 @@ def top_k_accuracy(scores, targets, k=1):
     (0.5, 1.0)
     """
     scores, targets = _check(scores, targets)
-    return float((_classes_ahead(scores, targets) < k).mean())
+    return float((classes_ahead(scores, targets) < k).mean())
 
 
-def _classes_ahead(scores, targets):
-    """Count the wrong classes that are ranked before the best true one [clips];
-    infinitely many where there is no true one."""
-    best = np.where(targets, scores, -np.inf).max(axis=1, keepdims=True)
-    ahead = (~targets & (scores >= best)).sum(axis=1)
+def classes_ahead(scores, targets):
+    """Count the wrong classes that are ranked before the best true one.
+
+    Others with the very score of the true class are ranked before it, so that
+    constant scores are never right by luck; so are all if that score is NaN.
+
+    Arguments
+    ---------
+    scores : numpy.ndarray
+        Score of each class, floats [clips, classes].
+    targets : numpy.ndarray
+        True where the clip has the class, [clips, classes].
+
+    Returns
+    -------
+    ahead : numpy.ndarray
+        [clips], 0 where the best score is that of a true class; infinite for
+        a clip without a true class.
+
+    Example
+    -------
+    >>> scores = np.array([[0.1, 0.6, 0.3], [0.4, 0.4, 0.2]])
+    >>> classes_ahead(scores, np.array([[0, 0, 1], [1, 0, 0]], dtype=bool))
+    array([1., 1.])
+    """
+    best = scores.max(axis=1, keepdims=True, initial=-np.inf, where=targets)
+    ahead = (~(targets | (scores < best))).sum(axis=1)
     return np.where(targets.any(axis=1), ahead, np.inf)
 
 
@@ -80,7 +102,7 @@ def mean_class_accuracy(scores, targets):
     0.5
     """
     scores, targets = _check(scores, targets)
-    right = _classes_ahead(scores, targets) == 0
+    right = classes_ahead(scores, targets) == 0
     clips = targets.sum(axis=0)
     if not clips.any():
         return float("nan")
@@ -316,6 +338,8 @@ def inside_segments(steps, segments):
 def _check(scores, targets):
     """Return scores and Boolean targets as arrays, or raise an error."""
     scores, targets = np.asarray(scores), np.asarray(targets)
+    # Whole numbers become floats, floats stay as they are.
+    scores = scores.astype(np.result_type(scores, np.float16), copy=False)
     if scores.ndim != 2 or scores.shape != targets.shape or not scores.size:
         raise ValueError(
             "scores and targets must both be [clips, classes], not "

@@ -115,6 +115,46 @@ def load_data(prepare, hparams, splits, make_datasets=clip_datasets):
     return RecipeData(label_encoder, datasets, coverage)
 
 
+def load_challenge_data(prepare, hparams, run_opts):
+    """As load_data; a list without labels takes the place of the test.
+
+    Arguments
+    ---------
+    prepare : callable
+        As for load_data.
+    hparams : dict
+        As for load_data, and "submission_list".
+    run_opts : dict
+        As from start_experiment.
+
+    Returns
+    -------
+    data : RecipeData
+        With the data sets "train", "valid" and "test".
+
+    Raises
+    ------
+    ValueError
+        If such a list is given for a training.
+
+    Example
+    -------
+    >>> load_challenge_data(prepare, hparams, run_opts)  # doctest: +SKIP
+    """
+    splits = ["train", "valid", "test"]
+    if hparams["submission_list"] is not None:
+        if not run_opts["test_only"]:
+            raise ValueError(
+                "submission_list has no labels to train with; train first, "
+                "then give it with --test_only=True"
+            )
+        splits.append("submission")
+    data = load_data(prepare, hparams, splits)
+    datasets = data.datasets
+    datasets["test"] = datasets.pop("submission", datasets["test"])
+    return data
+
+
 def train_and_test(brain_class, hparams, run_opts, data):
     """Train a classifier, and test its best checkpoint.
 

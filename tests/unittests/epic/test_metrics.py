@@ -6,14 +6,9 @@ Authors
 
 import numpy as np
 import pytest
-from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
+from sklearn.metrics import top_k_accuracy_score
 
-from speechbrain_pib.epic.metrics import (
-    actions_ahead,
-    classes_ahead,
-    summarize_actions,
-)
-from speechbrain_pib.evaluation.metrics import mean_class_accuracy
+from speechbrain_pib.epic.metrics import actions_ahead, summarize_actions
 
 VERBS, NOUNS, CLIPS = 7, 9, 300
 OPTIONS = {
@@ -98,20 +93,15 @@ def test_groups_without_clips_are_left_out(clips):
 
 
 def test_many_clips_are_ranked_as_few(clips):
-    scores, _, _, verbs, nouns = clips
-    parts = scores[:, :VERBS], scores[:, VERBS:]
-    together = actions_ahead(*parts, verbs, nouns)
+    scores, targets, *_ = clips
+    parts = np.split(scores, [VERBS], axis=1)
+    parts += np.split(targets.astype(bool), [VERBS], axis=1)
+    together = actions_ahead(*parts)
     apart = [
-        actions_ahead(parts[0][i : i + 1], parts[1][i : i + 1], *pair)[0]
-        for i, pair in enumerate(zip(verbs[:, None], nouns[:, None]))
+        actions_ahead(*(part[i : i + 1] for part in parts))[0]
+        for i in range(CLIPS)
     ]
     assert together.tolist() == apart
-
-
-def test_constant_and_undefined_scores_are_never_right():
-    true = np.array([0, 3])
-    assert classes_ahead(np.ones((2, 4)), true).tolist() == [3, 3]
-    assert classes_ahead(np.full((2, 4), np.nan), true).tolist() == [3, 3]
 
 
 def test_clip_without_a_verb_is_an_error(clips):
@@ -119,17 +109,3 @@ def test_clip_without_a_verb_is_an_error(clips):
     targets[0, :VERBS] = 0
     with pytest.raises(ValueError, match="one verb and one noun"):
         summarize_actions(scores, targets, people, **OPTIONS)
-
-
-def test_mean_class_accuracy_as_scikit_learn(clips):
-    scores, targets, _, verbs, _ = clips
-    scores, targets = scores[:, :VERBS], targets[:, :VERBS]
-    expected = balanced_accuracy_score(verbs, scores.argmax(axis=1))
-    assert mean_class_accuracy(scores, targets) == pytest.approx(expected)
-    # Classes without clips do not count.
-    some = verbs < 4
-    guesses = scores[some].argmax(axis=1)
-    right = [(guesses[verbs[some] == v] == v).mean() for v in range(4)]
-    value = mean_class_accuracy(scores[some], targets[some])
-    assert value == pytest.approx(np.mean(right))
-    assert np.isnan(mean_class_accuracy(scores, np.zeros_like(targets)))

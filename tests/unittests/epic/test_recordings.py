@@ -14,8 +14,16 @@ import soundfile
 from speechbrain_pib.dataio.audio import locators
 from speechbrain_pib.dataio.audio.crops import read_segment
 from speechbrain_pib.dataio.audio.locators import UnreadableAudioError
-from speechbrain_pib.epic import annotations as epic
-from speechbrain_pib.epic import recordings as untrimmed
+from speechbrain_pib.epic.annotations import (
+    read_segments,
+    read_video_durations,
+)
+from speechbrain_pib.epic.recordings import (
+    check_durations,
+    find_recordings,
+    match_segments,
+    prepare_segments,
+)
 from tests.helpers import read_rows
 
 RATE = 8000
@@ -45,8 +53,8 @@ def hdf5(tmp_path):
 
 def test_published_hdf5_needs_a_rate(hdf5):
     with pytest.raises(ValueError, match="2 datasets.*--hdf5_sample_rate"):
-        untrimmed.find_recordings(hdf5)
-    found = untrimmed.find_recordings(hdf5, sample_rate=RATE)
+        find_recordings(hdf5)
+    found = find_recordings(hdf5, sample_rate=RATE)
     assert found == {
         "P01_01": f"{hdf5}::P01_01@8000",
         "P02_01": f"{hdf5}::P02/P02_01@8000",
@@ -57,7 +65,7 @@ def test_published_hdf5_needs_a_rate(hdf5):
 def test_stored_rate_is_used(hdf5):
     with h5py.File(hdf5, "a") as file:
         file["P01_01"].attrs["sample_rate"] = RATE
-    found = untrimmed.find_recordings(hdf5, sample_rate=4000)
+    found = find_recordings(hdf5, sample_rate=4000)
     assert found["P01_01"] == f"{hdf5}::P01_01"
     assert found["P02_01"].endswith("@4000")
 
@@ -67,18 +75,49 @@ def test_folder_is_searched_and_wav_preferred(tmp_path):
     for name in ("P01/P01_01.wav", "P01/P01_01.flac", "P02_01.wav"):
         soundfile.write(tmp_path / name, noise(1), RATE)
     (tmp_path / "notes.txt").write_text("no audio")
-    found = untrimmed.find_recordings(str(tmp_path))
+    found = find_recordings(str(tmp_path))
     assert found == {
         "P01_01": str(tmp_path / "P01/P01_01.wav"),
         "P02_01": str(tmp_path / "P02_01.wav"),
     }
 
 
+def test_keys_may_have_the_extension_of_a_file(tmp_path):
+    path = str(tmp_path / "audio.hdf5")
+    with h5py.File(path, "w") as file:
+        file["P01_01.wav"] = noise(1)
+        file["P01_02.5"] = noise(1)
+    found = find_recordings(path, sample_rate=RATE)
+    assert found == {
+        "P01_01": f"{path}::P01_01.wav@8000",
+        "P01_02.5": f"{path}::P01_02.5@8000",
+    }
+
+
+@pytest.mark.parametrize("other", ["old/P01_01", "P01_01.flac"])
+def test_a_recording_under_two_keys_is_an_error(hdf5, other):
+    with h5py.File(hdf5, "a") as file:
+        file[other] = noise(1)
+    with pytest.raises(ValueError) as error:
+        find_recordings(hdf5, sample_rate=RATE)
+    assert hdf5 in str(error.value)
+    assert "'P01_01'" in str(error.value) and f"'{other}'" in str(error.value)
+
+
+def test_what_is_no_hdf5_file_is_an_error_with_its_name(hdf5, tmp_path):
+    damaged = tmp_path / "damaged.hdf5"
+    whole = (tmp_path / "audio.hdf5").read_bytes()
+    for content in (whole[: len(whole) // 2], b""):
+        damaged.write_bytes(content)
+        with pytest.raises(UnreadableAudioError, match="damaged.hdf5 is not"):
+            find_recordings(str(damaged), sample_rate=RATE)
+
+
 def test_nothing_to_hear_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="no recordings"):
-        untrimmed.find_recordings(str(tmp_path))
+        find_recordings(str(tmp_path))
     with pytest.raises(ValueError, match="no folder and no HDF5 file"):
-        untrimmed.find_recordings(str(tmp_path / "gone.hdf5"))
+        find_recordings(str(tmp_path / "gone.hdf5"))
 
 
 @pytest.mark.parametrize(
@@ -89,22 +128,22 @@ def test_wrong_rate_is_caught_and_the_right_one_named(tmp_path, supposed, true):
     with h5py.File(path, "w") as file:
         for seconds in (3, 4, 5):
             file[f"v{seconds}"] = noise(seconds, true)
-    recordings = untrimmed.find_recordings(path, sample_rate=supposed)
+    recordings = find_recordings(path, sample_rate=supposed)
     lasts = {name: int(name[1]) * true / supposed for name in recordings}
     expected = {name: int(name[1]) + 0.01 for name in recordings}
     with pytest.raises(ValueError, match=f"{true} Hz would fit"):
-        untrimmed.check_durations(recordings, lasts, expected)
-    recordings = untrimmed.find_recordings(path, sample_rate=true)
+        check_durations(recordings, lasts, expected)
+    recordings = find_recordings(path, sample_rate=true)
     lasts = {name: float(name[1]) for name in recordings}
-    assert untrimmed.check_durations(recordings, lasts, expected) == lasts
+    assert check_durations(recordings, lasts, expected) == lasts
 
 
 def test_single_recordings_at_another_rate_are_left_out(hdf5):
-    recordings = untrimmed.find_recordings(hdf5, sample_rate=RATE)
+    recordings = find_recordings(hdf5, sample_rate=RATE)
     recordings["short"] = recordings["P01_01"]
     durations = {"P01_01": 4.0, "P02_01": 12.0, "short": 3.1}
     expected = {"P01_01": 4.0, "P02_01": 6.0, "short": 4.0}
-    checked = untrimmed.check_durations(recordings, durations, expected)
+    checked = check_durations(recordings, durations, expected)
     assert isinstance(checked.pop("P02_01"), UnreadableAudioError)
     assert checked == {"P01_01": 4.0, "short": 3.1}
 
@@ -112,13 +151,15 @@ def test_single_recordings_at_another_rate_are_left_out(hdf5):
 def test_odd_segments_are_mended_or_left_out():
     broken = UnreadableAudioError("broken.wav is truncated")
     durations = {"a": 10.0, "b": broken}
-    found, missing, mended = untrimmed.match_segments(
+    found, missing, mended = match_segments(
         [
             segment("a_0", 1.0, 3.0),
             segment("a_1", 9.0, 10.5),
             segment("a_2", 5.0, 5.0),
             segment("a_3", 6.0, 4.0),
             segment("a_4", 10.0, 11.0),
+            segment("a_5", -1.0, 2.0),
+            segment("a_6", -5.0, -1.0),
             segment("b_0", 1.0, 2.0),
             segment("c_0", 1.0, 2.0),
         ],
@@ -131,10 +172,12 @@ def test_odd_segments_are_mended_or_left_out():
         "a_1": (9.0, 10.0),
         "a_2": (5.0, 5.01),
         "a_3": (4.0, 6.0),
+        "a_5": (0.0, 2.0),
     }
-    assert [row["ID"] for row in mended] == ["a_1", "a_2", "a_3"]
-    reasons = {row["ID"]: str(row["reason"]) for row in missing}
-    assert "starts at 10.000 s" in reasons["a_4"]
+    assert [row["ID"] for row in mended] == ["a_1", "a_2", "a_3", "a_5"]
+    reasons = {row["ID"]: row["reason"] for row in missing}
+    assert set(reasons) == {"a_4", "a_6", "b_0", "c_0"}
+    assert "from 10.000 s to 11.000 s" in reasons["a_4"]
     assert "truncated" in reasons["b_0"]
     assert reasons["c_0"] == "there is no recording c"
 
@@ -151,7 +194,7 @@ def prepare(audio, save, **options):
         ]
     }
     classes = ["verb:take", "verb:put", "noun:tap"]
-    untrimmed.prepare_segments(
+    prepare_segments(
         splits, classes, audio, str(save), sample_rate=RATE, **options
     )
 
@@ -188,6 +231,19 @@ def test_preparation_is_redone_when_the_audio_changes(hdf5, tmp_path):
     assert len(read_rows(save / "test.csv")) == 4
 
 
+def test_preparation_is_redone_when_a_file_is_repaired(tmp_path):
+    audio, save = tmp_path / "audio", tmp_path / "save"
+    audio.mkdir()
+    for seconds, found in ((2, ["P01_01_0"]), (4, ["P01_01_0", "P01_01_1"])):
+        soundfile.write(audio / "P01_01.wav", noise(seconds), RATE)
+        soundfile.write(audio / "P02_01.wav", noise(6), RATE)
+        (audio / "P03_01.wav").unlink(missing_ok=True)
+        (audio / "P03_01.wav").symlink_to(tmp_path / "gone.wav")
+        prepare(str(audio), save)
+        rows = read_rows(save / "test.csv")
+        assert [row["ID"] for row in rows] == [*found, "P02_01_0"]
+
+
 def test_wrong_rate_stops_the_preparation(hdf5, tmp_path):
     expected = {"P01_01": 2.0, "P02_01": 3.0}
     with pytest.raises(ValueError, match="16000 Hz would fit"):
@@ -204,10 +260,12 @@ def test_a_rate_that_nothing_checks_is_warned_of(hdf5, tmp_path, caplog):
 def test_split_that_cannot_be_heard_says_why(hdf5, tmp_path):
     splits = {"test": [segment("P09_01_0", 1.0, 2.0)]}
     arguments = ["tap"], hdf5, str(tmp_path / "save")
-    with pytest.raises(ValueError, match="none of the 1.*recording P09_01"):
-        untrimmed.prepare_segments(splits, *arguments, sample_rate=RATE)
+    with pytest.raises(
+        ValueError, match="none of the 1.*P01_01, P02_01.*no recording P09_01"
+    ):
+        prepare_segments(splits, *arguments, sample_rate=RATE)
     with pytest.raises(ValueError, match="no segments for valid"):
-        untrimmed.prepare_segments({"valid": []}, *arguments, sample_rate=RATE)
+        prepare_segments({"valid": []}, *arguments, sample_rate=RATE)
 
 
 @pytest.mark.parametrize(
@@ -221,11 +279,11 @@ def test_split_that_cannot_be_heard_says_why(hdf5, tmp_path):
 )
 def test_real_segments_lie_in_their_videos(shared, path, rows, mended):
     folder = shared / "data/annotations"
-    durations = epic.read_video_durations(
+    durations = read_video_durations(
         folder / "epic_kitchens_100/EPIC_100_video_info.csv"
     )
-    segments = epic.read_segments(folder / path)
-    found, missing, changed = untrimmed.match_segments(
+    segments = read_segments(folder / path)
+    found, missing, changed = match_segments(
         [{**s, "label": ""} for s in segments], durations, durations
     )
     assert (len(found), len(missing), len(changed)) == (rows, 0, mended)

@@ -59,9 +59,9 @@ def test_server_ranks_actions_as_products_of_probabilities(
     tmp_path, probabilities
 ):
     submissions.write_challenge_files(
-        tmp_path, "test", "action_recognition", IDS, probabilities, IDS, LEVELS
+        tmp_path, "action_recognition", IDS, probabilities, LEVELS
     )
-    with zipfile.ZipFile(tmp_path / "test.zip") as file:
+    with zipfile.ZipFile(tmp_path / "validation.zip") as file:
         assert file.namelist() == ["test.json"]
         results = json.loads(file.read("test.json"))["results"]
     for row, name in enumerate(IDS):
@@ -78,9 +78,9 @@ def test_server_ranks_actions_as_products_of_probabilities(
 
 def test_pickle_is_the_published_one(tmp_path, probabilities):
     submissions.write_challenge_files(
-        tmp_path, "test", "action_recognition", IDS, probabilities, IDS, LEVELS
+        tmp_path, "action_recognition", IDS, probabilities, LEVELS
     )
-    content = pickle.loads((tmp_path / "test.pkl").read_bytes())
+    content = pickle.loads((tmp_path / "validation.pkl").read_bytes())
     assert set(content) == {"verb_output", "noun_output", "narration_id"}
     assert content["verb_output"].shape == (3, 97)
     assert content["noun_output"].dtype == np.float32
@@ -92,17 +92,22 @@ def test_pickle_is_the_published_one(tmp_path, probabilities):
 def test_clips_that_were_not_heard_get_uniform_scores(caplog, tmp_path):
     heard = {"interaction": np.full((1, 44), 0.5 / 43)}
     heard["interaction"][0, 7] = 0.5
+    hidden = tmp_path / "hidden.csv"
+    hidden.write_text(
+        "annotation_id,participant_id,video_id,start_timestamp,stop_timestamp\n"
+        "P01_101_0,P01,P01_101,00:00:01.000,00:00:02.000\n"
+        "P01_101_1,P01,P01_101,00:00:03.000,00:00:04.000\n"
+    )
     submissions.write_challenge_files(
         tmp_path,
-        "test",
         "audio_based_interaction_recognition",
-        ["b"],
+        ["P01_101_1"],
         heard,
-        ["a", "b"],
         {**LEVELS, "t_mod": 0},
+        hidden,
     )
-    content = pickle.loads((tmp_path / "test.pkl").read_bytes())
-    assert content["annotation_id"].tolist() == ["a", "b"]
+    content = pickle.loads((tmp_path / "submission.pkl").read_bytes())
+    assert content["annotation_id"].tolist() == ["P01_101_0", "P01_101_1"]
     np.testing.assert_allclose(
         content["interaction_output"][0], -np.log(44), rtol=1e-6
     )

@@ -14,9 +14,11 @@ from sklearn import metrics as sklearn_metrics
 
 from speechbrain_pib.evaluation.metrics import (
     area_under_curve,
+    classes_ahead,
     d_prime,
     inside_segments,
     mean_average_precision,
+    mean_class_accuracy,
     mean_interpolated_average_precision,
     segment_overlap,
     summarize_classification,
@@ -50,6 +52,34 @@ def test_a_tie_for_the_last_place_is_a_miss():
     scores = np.array([[3.0, 2.0, 2.0, 1.0]])
     assert top_k_accuracy(scores, np.array([[0, 1, 0, 0]]), 2) == 0
     assert top_k_accuracy(scores, np.array([[0, 1, 0, 0]]), 3) == 1
+
+
+def test_undefined_scores_are_never_right():
+    targets = np.eye(4, dtype=bool)[[0, 3]]
+    ahead = classes_ahead(np.full((2, 4), np.nan), targets)
+    assert ahead.tolist() == [3, 3]
+
+
+def test_the_best_of_several_true_classes_counts():
+    scores = np.array([[4, 3, 2, 1]])
+    assert top_k_accuracy(scores, np.array([[0, 1, 0, 1]]), 1) == 0
+    assert top_k_accuracy(scores, np.array([[0, 1, 0, 1]]), 2) == 1
+    assert top_k_accuracy(scores, np.zeros((1, 4)), 4) == 0
+
+
+def test_mean_class_accuracy_as_scikit_learn():
+    scores, labels, targets = random_task()
+    expected = sklearn_metrics.balanced_accuracy_score(
+        labels, scores.argmax(axis=1)
+    )
+    assert mean_class_accuracy(scores, targets) == pytest.approx(expected)
+    # Classes without clips do not count.
+    some = labels < 4
+    guesses = scores[some].argmax(axis=1)
+    right = [(guesses[labels[some] == c] == c).mean() for c in range(4)]
+    value = mean_class_accuracy(scores[some], targets[some])
+    assert value == pytest.approx(np.mean(right))
+    assert np.isnan(mean_class_accuracy(scores, np.zeros_like(targets)))
 
 
 def test_map_leaves_out_classes_without_positives():

@@ -1,5 +1,4 @@
-"""Tests of the preparation and the miniatures of EPIC-KITCHENS-100 and
-EPIC-SOUNDS.
+"""Tests of the preparation of EPIC-KITCHENS-100 and EPIC-SOUNDS.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -11,41 +10,31 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from scipy.signal import periodogram
 
 from speechbrain_pib.dataio.audio.crops import read_segment
 from speechbrain_pib.dataio.clip_datasets import (
     clip_dataset,
     load_label_encoder,
 )
-from speechbrain_pib.epic import annotations as epic
-from speechbrain_pib.epic.miniature import draw_segments
+from speechbrain_pib.epic.annotations import read_sound_classes, read_table
+from speechbrain_pib.epic.miniature import write_miniature
+from speechbrain_pib.epic.preparation import read_labelled
 from tests.helpers import load_recipe_module, read_rows
 
 kitchens = load_recipe_module("EPIC-KITCHENS-100", "epic_prepare")
-kitchens_miniature = load_recipe_module("EPIC-KITCHENS-100", "miniature")
 sounds = load_recipe_module("EPIC-SOUNDS", "epic_sounds_prepare")
-sounds_miniature = load_recipe_module("EPIC-SOUNDS", "miniature")
 
 
 @pytest.fixture(scope="module")
-def kitchens_data(tmp_path_factory):
-    """A small miniature of EPIC-KITCHENS-100."""
-    folder = tmp_path_factory.mktemp("kitchens") / "data"
-    kitchens_miniature.write_miniature(str(folder), n_train=40)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def sounds_data(tmp_path_factory):
-    """A small miniature of EPIC-SOUNDS."""
-    folder = tmp_path_factory.mktemp("sounds") / "data"
-    sounds_miniature.write_miniature(str(folder), n_train=40)
+def miniature(tmp_path_factory):
+    """A small miniature of both data sets."""
+    folder = tmp_path_factory.mktemp("epic") / "data"
+    write_miniature(str(folder), n_train=40)
     return folder
 
 
 def prepare_kitchens(data, save, **options):
-    """Prepares the miniature of EPIC-KITCHENS-100."""
+    """Prepares the actions of the miniature."""
     lists = data / "epic-kitchens-100-annotations"
     options = {"audio": data / "EPIC_audio.hdf5", **options}
     kitchens.prepare_epic(
@@ -59,19 +48,10 @@ def prepare_kitchens(data, save, **options):
     )
 
 
-def modulation_rate(burst, sample_rate):
-    """Where the spectrum of the squared signal has its peak, in Hz."""
-    rates, power = periodogram(
-        burst.numpy().astype(np.float64) ** 2, sample_rate, nfft=65536
-    )
-    band = (rates > 12) & (rates < 70)
-    return rates[band][power[band].argmax()]
-
-
-def test_actions_become_manifests(kitchens_data, tmp_path):
-    lists = kitchens_data / "epic-kitchens-100-annotations"
+def test_actions_become_manifests(miniature, tmp_path):
+    lists = miniature / "epic-kitchens-100-annotations"
     hidden = str(lists / "EPIC_100_test_timestamps.csv")
-    prepare_kitchens(kitchens_data, tmp_path, submission_list=hidden)
+    prepare_kitchens(miniature, tmp_path, submission_list=hidden)
     rows = {
         split: read_rows(tmp_path / f"{split}.csv")
         for split in ("train", "valid", "test", "submission")
@@ -98,24 +78,22 @@ def test_actions_become_manifests(kitchens_data, tmp_path):
         assert item["target"].sum() == ones
 
 
-def test_published_hdf5_gives_the_same_sound_at_its_rate(
-    kitchens_data, tmp_path
-):
+def test_published_hdf5_gives_the_same_sound_at_its_rate(miniature, tmp_path):
     path = tmp_path / "published.hdf5"
     with (
-        h5py.File(kitchens_data / "EPIC_audio.hdf5") as stored,
+        h5py.File(miniature / "EPIC_audio.hdf5") as stored,
         h5py.File(path, "w") as published,
     ):
         for name in stored:
             published[name] = stored[name][:] / np.float32(2**15)
     with pytest.raises(ValueError, match="24000 Hz would fit"):
         prepare_kitchens(
-            kitchens_data, tmp_path / "a", audio=path, hdf5_sample_rate=16000
+            miniature, tmp_path / "a", audio=path, hdf5_sample_rate=16000
         )
     prepare_kitchens(
-        kitchens_data, tmp_path / "a", audio=path, hdf5_sample_rate=24000
+        miniature, tmp_path / "a", audio=path, hdf5_sample_rate=24000
     )
-    prepare_kitchens(kitchens_data, tmp_path / "b")
+    prepare_kitchens(miniature, tmp_path / "b")
     row, same = (read_rows(tmp_path / x / "test.csv")[5] for x in "ab")
     start = float(row["start"])
     wavs = [
@@ -125,18 +103,6 @@ def test_published_hdf5_gives_the_same_sound_at_its_rate(
     torch.testing.assert_close(*wavs, rtol=0, atol=2e-4)
 
 
-def test_classes_beyond_the_lists_are_an_error(tmp_path):
-    path = tmp_path / "EPIC_100_train.csv"
-    header = "narration_id,participant_id,video_id,start_timestamp"
-    path.write_text(
-        f"{header},stop_timestamp,verb_class,noun_class\n"
-        "P01_11_0,P01,P01_11,00:00:00.00,00:00:01.89,0,2\n"
-    )
-    classes = (["verb:take"], ["noun:tap", "noun:pan"])
-    with pytest.raises(ValueError, match="P01_11_0 has the classes .0, 2."):
-        kitchens.read_labelled(str(path), classes)
-
-
 def test_real_labels_are_verb_and_noun(shared):
     folder = shared / "data/annotations/epic_kitchens_100"
     classes = kitchens.list_classes(
@@ -144,90 +110,82 @@ def test_real_labels_are_verb_and_noun(shared):
         folder / "EPIC_100_noun_classes.csv",
     )
     assert [len(task) for task in classes] == [97, 300]
-    segments = kitchens.read_labelled(
-        folder / "EPIC_100_validation.csv", classes
-    )
+    segments = read_labelled(folder / "EPIC_100_validation.csv", classes)
     assert segments[0]["label"] == "verb:take|noun:plate"
     assert not any("|" in name for task in classes for name in task)
 
 
 def test_real_sounds_have_their_names(shared):
     path = shared / "data/annotations/epic_sounds/EPIC_Sounds_validation.csv"
-    classes = epic.read_sound_classes([path])
-    segments = sounds.read_labelled(path, classes)
-    names = [row["class"] for row in epic.read_table(path)]
+    classes = read_sound_classes([path])
+    segments = read_labelled(path, [classes])
+    names = [row["class"] for row in read_table(path)]
     assert [segment["label"] for segment in segments] == names
     assert not any("|" in name for name in classes)
 
 
-def test_sounds_become_manifests(sounds_data, tmp_path):
-    lists = sounds_data / "epic-sounds-annotations"
+def test_sounds_become_manifests(miniature, tmp_path):
+    lists = miniature / "epic-sounds-annotations"
     sounds.prepare_epic_sounds(
-        str(sounds_data / "EPIC_audio.hdf5"),
+        str(miniature / "EPIC_audio.hdf5"),
         str(tmp_path),
         train_list=str(lists / "EPIC_Sounds_train.csv"),
         test_list=str(lists / "EPIC_Sounds_validation.csv"),
         submission_list=str(
             lists / "EPIC_Sounds_recognition_test_timestamps.csv"
         ),
-        video_info=str(lists / "EPIC_100_video_info.csv"),
+        video_info=str(
+            miniature / "epic-kitchens-100-annotations/EPIC_100_video_info.csv"
+        ),
         valid_fraction=0.3,
     )
     coverage = json.loads((tmp_path / "coverage.json").read_text())
     counts = {split: part["found"] for split, part in coverage.items()}
     assert counts["train"] + counts["valid"] == 160
-    assert (counts["test"], counts["submission"]) == (80, 20)
+    assert (counts["test"], counts["submission"]) == (100, 40)
     classes = (tmp_path / "classes.txt").read_text().splitlines()
     assert classes[:2] == ["swells at 20 Hz", "swells at 25 Hz"]
 
 
-def test_bursts_of_the_miniature_have_the_rate_of_their_class(sounds_data):
-    path = f"{sounds_data}/EPIC_audio.hdf5::P01_100"
-    lists = sounds_data / "epic-sounds-annotations"
-    rows = read_rows(lists / "EPIC_Sounds_validation.csv")
-    for row in [row for row in rows if row["video_id"] == "P01_100"][:5]:
-        start = int(row["start_sample"]) / 24000
-        seconds = int(row["stop_sample"]) / 24000 - start
-        wav = read_segment(path, start, seconds, 24000)
-        energy = torch.nn.functional.avg_pool1d(wav[None] ** 2, 9600, 240)
-        first = 240 * int(energy.argmax())
-        rate = modulation_rate(wav[first : first + 9600], 24000)
-        expected = int(row["class"].split()[2])
-        assert rate == pytest.approx(expected, abs=3)
+@pytest.fixture
+def make_brain():
+    """Makes the Brain of EPIC-KITCHENS-100 for a folder of annotations."""
+    train = load_recipe_module("EPIC-KITCHENS-100", "train")
+
+    def make(folder):
+        return train.EpicBrain(
+            modules={"model": torch.nn.Identity()},
+            hparams={
+                "annotation_folder": str(folder),
+                "tasks": [6, 5],
+                "ema_decay": None,
+            },
+            label_encoder=None,
+            coverage={},
+        )
+
+    return make
 
 
-def test_annotations_of_the_miniature_have_the_official_columns(
-    kitchens_data, sounds_data, shared
+def test_a_brain_knows_the_rare_classes_before_the_training(
+    make_brain, miniature
 ):
-    for data, folder, real in (
-        (kitchens_data, "epic-kitchens-100-annotations", "epic_kitchens_100"),
-        (sounds_data, "epic-sounds-annotations", "epic_sounds"),
-    ):
-        official = {
-            path.name: path.read_text().splitlines()[0]
-            for path in (shared / "data/annotations" / real).glob("*.csv")
-        }
-        made = {
-            path.name: path.read_text().splitlines()[0]
-            for path in (data / folder).glob("*.csv")
-        }
-        assert made.keys() >= official.keys()
-        for name in official:
-            assert made[name] == official[name], name
+    brain = make_brain(miniature / "epic-kitchens-100-annotations")
+    assert brain.groups == {
+        "unseen_participants": ["P05"],
+        "tail_verbs": [1, 4],
+        "tail_nouns": [4],
+    }
 
 
-def test_windows_hear_one_burst_whole_and_no_other():
-    for seed in range(20):
-        segments, seconds = draw_segments(40, np.random.default_rng(seed))
-        for index, segment in enumerate(segments):
-            middle = (segment["start"] + segment["stop"]) / 2
-            others = (
-                segments[max(index - 1, 0) : index]
-                + segments[index + 1 : index + 2]
-            )
-            if len(segment["bursts"]) == 1:
-                assert abs(segment["bursts"][0] - middle) < 0.8
-                for other in others:
-                    for burst in other["bursts"]:
-                        assert abs(burst - middle) > 1.0
-        assert segments[0]["start"] > 0 and seconds > segments[-1]["stop"]
+def test_rare_classes_that_are_not_there_are_an_error(
+    make_brain, miniature, tmp_path
+):
+    with pytest.raises(ValueError, match="there is no folder .*gone"):
+        make_brain(tmp_path / "gone")
+    lists = miniature / "epic-kitchens-100-annotations"
+    for path in lists.glob("EPIC_100_*.csv"):
+        (tmp_path / path.name).write_text(path.read_text())
+    (tmp_path / "EPIC_100_tail_nouns.csv").write_text("noun\n5\n")
+    with pytest.raises(ValueError, match="tail_nouns.csv: there are only 5"):
+        make_brain(tmp_path)

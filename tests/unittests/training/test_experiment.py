@@ -1,8 +1,12 @@
-"""Lists without labels are scored, never trained on."""
+"""Tests of what the scripts of recipes share.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
 
 import pytest
 
-from speechbrain_pib.epic.challenge import load_challenge_data
+from speechbrain_pib.training.experiment import load_challenge_data
 
 
 def test_a_list_without_labels_is_refused_for_a_training():
