@@ -26,7 +26,12 @@ setup(
         "Topic :: Multimedia :: Sound/Audio :: Analysis",
     ],
     packages=find_packages(include=["speechbrain_pib", "speechbrain_pib.*"]),
-    package_data={"speechbrain_pib": ["version.txt"]},
+    package_data={
+        "speechbrain_pib": ["version.txt", "inference/templates/*.md"]
+    },
+    entry_points={
+        "console_scripts": ["speechbrain-pib=speechbrain_pib.__main__:main"]
+    },
     python_requires=">=3.10",
     install_requires=[
         # torchaudio 2.11, its newest release, is built for CUDA 13.0 and
@@ -35,6 +40,10 @@ setup(
         "torchaudio>=2.7.1",
         "speechbrain>=1.1.2",
         "hyperpyyaml",
+        "pyyaml",
+        "huggingface_hub",
+        "jinja2",
+        "tqdm",
         "librosa",
         "h5py",
         "soundfile",
