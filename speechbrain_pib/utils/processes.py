@@ -67,10 +67,11 @@ def map_processes(function, items, processes):
 def _interrupts(how):
     """Hold interrupts back (SIG_BLOCK), or let them in (SIG_UNBLOCK).
 
-    A process that is started while they are held back never has them.
+    A process that is started while they are held back holds them back, too.
     """
-    before = signal.pthread_sigmask(how, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {})
     try:
+        signal.pthread_sigmask(how, {signal.SIGINT})
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -78,6 +79,11 @@ def _interrupts(how):
 
 def _call(function, item):
     """Call in a worker, which is interrupted here and nowhere else: it leaves
-    nothing half done, and no traceback."""
-    with _interrupts(signal.SIG_UNBLOCK):
-        return function(item)
+    nothing half done, and prints no traceback."""
+    try:
+        with _interrupts(signal.SIG_UNBLOCK):
+            return function(item)
+    except KeyboardInterrupt:
+        # Held back now, it ends the calls that already wait here, too.
+        signal.raise_signal(signal.SIGINT)
+        raise

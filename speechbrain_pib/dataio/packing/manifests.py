@@ -29,6 +29,7 @@ from speechbrain_pib.dataio.manifest import (
 )
 from speechbrain_pib.dataio.manifest_dataset import ManifestTable
 from speechbrain_pib.dataio.packing.shards import (
+    INDEX,
     SHARDS,
     ShardWriter,
     read_indices,
@@ -81,18 +82,14 @@ def pack_manifests(
     Raises
     ------
     ValueError
-        If there are no manifests, nothing of one can be read, the two folders
-        are one, or another process packs into the folder.
+        If there are no manifests, nothing of one can be read, the packed
+        folder holds others, or another process packs into it.
 
     Example
     -------
     >>> pack_manifests("results/VGGSound/pib/1234", "packed")  # doctest: +SKIP
     """
-    if os.path.realpath(manifest_folder) == os.path.realpath(packed_folder):
-        raise ValueError(
-            f"{packed_folder} holds the manifests, which packing would "
-            "overwrite; choose another folder for the result"
-        )
+    _check_target(manifest_folder, packed_folder)
     paths = {s: os.path.join(manifest_folder, f"{s}.csv") for s in SPLITS}
     tables = {
         split: ManifestTable(path)
@@ -130,6 +127,19 @@ def pack_manifests(
         for locator, found in packed.items()
         if isinstance(found, UnreadableAudioError)
     }
+
+
+def _check_target(manifest_folder, packed_folder):
+    """Raises if packing would overwrite manifests that it did not write."""
+    there = os.listdir(packed_folder) if os.path.isdir(packed_folder) else []
+    packed = any(name.endswith(INDEX) for name in there)
+    manifests = any(f"{split}.csv" in there for split in SPLITS)
+    same = os.path.realpath(manifest_folder) == os.path.realpath(packed_folder)
+    if same or (manifests and not packed):
+        raise ValueError(
+            f"{packed_folder} holds other manifests, which packing would "
+            "overwrite; choose another folder for the result"
+        )
 
 
 def _pack_table(table, packed, writer, convert, processes):

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -272,10 +273,11 @@ def test_a_folder_without_manifests_is_an_error(tmp_path):
         pack_manifests(tmp_path, tmp_path / "packed")
 
 
-def test_manifests_are_not_packed_over_themselves(manifests, tmp_path):
+def test_other_manifests_are_not_overwritten(manifests, tmp_path):
     (tmp_path / "link").symlink_to(manifests)
+    other = shutil.copytree(manifests, tmp_path / "other")
     before = (manifests / "train.csv").read_bytes()
-    for folder in (manifests, tmp_path / "link"):
+    for folder in (manifests, tmp_path / "link", other):
         with pytest.raises(ValueError, match="choose another folder"):
             pack_manifests(manifests, folder)
-    assert (manifests / "train.csv").read_bytes() == before
+        assert (folder / "train.csv").read_bytes() == before
