@@ -68,7 +68,11 @@ def _interrupts(how):
     """Hold interrupts back (SIG_BLOCK), or let them in (SIG_UNBLOCK).
 
     A process that is started while they are held back holds them back, too.
+    On Windows there is no such thing.
     """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {})
     try:
         signal.pthread_sigmask(how, {signal.SIGINT})
