@@ -26,7 +26,12 @@ setup(
         "Topic :: Multimedia :: Sound/Audio :: Analysis",
     ],
     packages=find_packages(include=["speechbrain_pib", "speechbrain_pib.*"]),
-    package_data={"speechbrain_pib": ["version.txt"]},
+    package_data={
+        "speechbrain_pib": ["version.txt", "inference/templates/*.md"]
+    },
+    entry_points={
+        "console_scripts": ["speechbrain-pib=speechbrain_pib.__main__:main"]
+    },
     python_requires=">=3.10",
     install_requires=[
         # torchaudio 2.11, its newest release, is built for CUDA 13.0 and
@@ -40,6 +45,7 @@ setup(
         "librosa",
         "h5py",
         "soundfile",
+        "jinja2",  # huggingface_hub fills in model cards with it
         "scikit-learn",
         "matplotlib",
         # Goes on with another kind of lock where flock does not exist.

@@ -4,6 +4,7 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -18,8 +19,8 @@ def _installed(name):
         return "(not installed)"
 
 
-def _check_torchaudio():
-    """Says in one line what to install where torch and torchaudio differ.
+def check_torchaudio():
+    """Say in one line what to install where torch and torchaudio differ.
 
     A torchaudio built for another CUDA fails inside the dynamic loader, and
     so does every import of SpeechBrain.
@@ -28,6 +29,10 @@ def _check_torchaudio():
     ------
     ImportError
         If torchaudio cannot be imported beside the installed torch.
+
+    Example
+    -------
+    >>> check_torchaudio()
     """
     try:
         import torchaudio  # noqa: F401
@@ -42,4 +47,14 @@ def _check_torchaudio():
     )
 
 
-_check_torchaudio()
+def _is_command_line():
+    """Whether the command line begins, which prints --help without torch and
+    checks before it runs anything.
+
+    Python calls a program "-m" while it looks for the module to run.
+    """
+    return Path(*sys.argv[:1]).stem in ("-m", "speechbrain-pib")
+
+
+if not _is_command_line():
+    check_torchaudio()

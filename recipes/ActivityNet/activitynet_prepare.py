@@ -1,8 +1,8 @@
 """Manifests of ActivityNet 1.3 (http://activity-net.org).
 
 Joins the official annotations, or Kinetics' in its official form, with the
-features that `speechbrain_pib.inference.features` wrote, or with the
-video files themselves.
+features that the command extract-features wrote, or with the video files
+themselves.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -64,7 +64,7 @@ def prepare_features(
     annotations : str
         `activity_net.v1-3.min.json`, or a CSV file of Kinetics' form.
     features : str
-        The manifest that `extract_features` wrote, such as features.csv. Its
+        The manifest that extract-features wrote, such as features.csv. Its
         IDs are those of the annotations, perhaps in folders and after "v_".
     save_folder : str
         Where the manifests go.
@@ -351,7 +351,7 @@ def _read_feature_manifest(path):
     if not os.path.isfile(path):
         raise ValueError(
             f"features: there is no file {path}; write it with python -m "
-            "speechbrain_pib.inference.features"
+            "speechbrain_pib extract-features"
         )
     folder = os.path.dirname(os.path.abspath(path))
     rows = {}

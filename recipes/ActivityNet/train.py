@@ -2,7 +2,7 @@
 """Trains Listen to Look on ActivityNet (https://arxiv.org/abs/1912.04487).
 
 > python train.py hparams/imgaud2vid.yaml --data_folder=/path/to/Kinetics ...
-> python -m speechbrain_pib.inference.features /path/to/ActivityNet/videos \
+> python -m speechbrain_pib extract-features /path/to/ActivityNet/videos \
       /path/to/ActivityNet/features.hdf5 --weights=imgaud2vid.ckpt
 > python train.py hparams/skim.yaml --data_folder=/path/to/ActivityNet
 

@@ -7,12 +7,8 @@ Authors
 import itertools
 import math
 import os
-import re
-from typing import NamedTuple
 
 import torch
-from speechbrain.inference.interfaces import Pretrained
-from speechbrain.utils.fetching import FetchSource
 
 from speechbrain_pib.dataio.audio.checks import probe_audio
 from speechbrain_pib.dataio.audio.crops import (
@@ -20,73 +16,15 @@ from speechbrain_pib.dataio.audio.crops import (
     stack_segments,
     view_starts,
 )
+from speechbrain_pib.inference.interfaces import ExportedClassifier
+from speechbrain_pib.inference.listening import Listening, merge_segments
 from speechbrain_pib.nnet.losses import class_probabilities, split_tasks
 
 # Bounds the memory that a long recording takes.
 WINDOWS_PER_BATCH = 16
-HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
-class Listening(NamedTuple):
-    """What was heard in one recording, in V windows.
-
-    Arguments
-    ---------
-    probabilities : torch.Tensor
-        Mean over the windows [classes].
-    embedding : torch.Tensor
-        Mean over the windows [features].
-    segments : list
-        What each replay heard more finely: per replay (start, stop) in
-        seconds of the recording, in order of time. Empty for a model that
-        replays nothing.
-    windows : list
-        (start, stop) of each window in seconds of the recording.
-    window_probabilities : torch.Tensor
-        [V, classes].
-
-    Example
-    -------
-    >>> heard = Listening(torch.tensor([0.2, 0.8]), None, [[(0.5, 1.0)]])
-    >>> heard.segments
-    [[(0.5, 1.0)]]
-    """
-
-    probabilities: torch.Tensor
-    embedding: torch.Tensor
-    segments: list
-    windows: list | None = None
-    window_probabilities: torch.Tensor | None = None
-
-
-def merge_segments(segments):
-    """Joins segments that overlap or touch.
-
-    Arguments
-    ---------
-    segments : list
-        (start, stop), in any order.
-
-    Returns
-    -------
-    segments : list
-        (start, stop), apart from each other and in order of time.
-
-    Example
-    -------
-    >>> merge_segments([(3.0, 4.0), (0.0, 1.0), (0.5, 2.0)])
-    [(0.0, 2.0), (3.0, 4.0)]
-    """
-    merged = []
-    for start, stop in sorted(segments):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
-        else:
-            merged.append((start, stop))
-    return merged
-
-
-class PlayItBackClassifier(Pretrained):
+class PlayItBackClassifier(ExportedClassifier):
     """A ready-to-use Play It Back model, as `export_inference` writes it.
 
     A recording longer than the crop of the model is heard in uniform windows,
@@ -157,49 +95,16 @@ class PlayItBackClassifier(Pretrained):
         return self.mods.model.fbank
 
     @property
+    def num_classes(self):
+        """Number of classes of the model."""
+        backbone = self.mods.model.backbone
+        pooled = torch.zeros(1, backbone.output_size, device=self.device)
+        return backbone.forward_head(pooled).shape[-1]
+
+    @property
     def crop_seconds(self):
         """Duration of a window in seconds."""
         return self.fbank.n_samples / self.fbank.sample_rate
-
-    @classmethod
-    def from_hparams(cls, source, *args, **kwargs):
-        """Loads a folder that `export_inference` wrote.
-
-        Arguments
-        ---------
-        source : str or Path
-            The folder, or a Hugging Face hub name "owner/name". A name whose
-            owner is a folder here is a folder, too.
-        *args : tuple
-            As for ``Pretrained.from_hparams``.
-        **kwargs : dict
-            As for ``Pretrained.from_hparams``, such as ``run_opts`` with
-            "device" and "precision".
-
-        Returns
-        -------
-        classifier : PlayItBackClassifier
-
-        Raises
-        ------
-        FileNotFoundError
-            If the folder, or a file in it, does not exist.
-        ValueError
-            If weights do not match the model, naming each entry.
-        """
-        if isinstance(source, FetchSource):
-            return super().from_hparams(source, *args, **kwargs)
-        source = os.fspath(source)
-        check_source(source)
-        try:
-            return super().from_hparams(source, *args, **kwargs)
-        except OSError as error:
-            if os.path.isdir(source):
-                raise
-            raise FileNotFoundError(
-                f"there is no folder {source}, and it was not found on the "
-                f"Hugging Face hub: {error}"
-            ) from error
 
     def forward(self, wavs, wav_lens=None):
         """As `classify_batch`."""
@@ -425,7 +330,6 @@ class PlayItBackClassifier(Pretrained):
     def _decide(self, out_prob):
         """Probabilities, best score, its index and label."""
         label_encoder = self.hparams.label_encoder
-        label_encoder.expect_len(out_prob.shape[1])
         if self.hparams.tasks is None:
             score, index = out_prob.max(dim=-1)
             return out_prob, score, index, label_encoder.decode_torch(index)
@@ -436,32 +340,3 @@ class PlayItBackClassifier(Pretrained):
         labels = label_encoder.decode_torch(index)
         score = torch.stack(scores, dim=-1).prod(dim=-1)
         return out_prob, score, index, ["|".join(row) for row in labels]
-
-
-def check_source(source):
-    """Raises if a folder does not exist, which Pretrained would look for on
-    the Hugging Face hub.
-
-    Arguments
-    ---------
-    source : str
-        What `from_hparams` is given.
-
-    Raises
-    ------
-    FileNotFoundError
-        If it is no folder, and cannot be the name of a model on the hub.
-
-    Example
-    -------
-    >>> check_source("owner/name")
-    """
-    if os.path.isdir(source) or source.startswith(("http://", "https://")):
-        return
-    owner = source.split("/")[0]
-    if not HUB_NAME.fullmatch(source) or os.path.isdir(owner):
-        raise FileNotFoundError(
-            f"there is no folder {source}; give the inference folder that a "
-            "recipe wrote, or the name of a model on the Hugging Face hub "
-            "(owner/name)"
-        )

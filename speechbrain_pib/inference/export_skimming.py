@@ -4,15 +4,11 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import os
-
-from speechbrain_pib.inference.export import (
-    card_header,
+from speechbrain_pib.inference.folders import (
     cut_out_model,
     write_inference_folder,
 )
-
-INTERFACE = {"speechbrain_interface": "SkimmingClassifier"}
+from speechbrain_pib.inference.model_cards import write_card
 
 HYPERPARAMS = """\
 # Inference with Listen to Look; read by SkimmingClassifier.from_hparams.
@@ -37,57 +33,6 @@ pretrainer: !new:speechbrain.utils.parameter_transfer.Pretrainer
         model: !name:speechbrain_pib.utils.weights.load_strictly
         student: !name:speechbrain_pib.utils.weights.load_strictly
         label_encoder: !name:speechbrain.dataio.encoder.CategoricalEncoder.load
-"""
-
-MODEL_CARD = """\
----
-{header}---
-
-# Listen to Look on {dataset}
-
-A [Listen to Look](https://arxiv.org/abs/1912.04487) video classifier for
-{num_classes} classes, trained on {dataset}: it previews a video, mostly by its
-sound, and looks at {looks} moments that it chooses.
-
-## Results
-
-As measured at the end of the training, on the test videos of {dataset}:
-
-| measure | value |
-|---|---|
-{results}
-
-## Usage
-
-In Python, with `speechbrain_pib[video]` installed:
-
-```python
-from speechbrain_pib.inference.skimming import SkimmingClassifier
-
-classifier = SkimmingClassifier.from_hparams(source="path/to/{folder}")
-seen = classifier.classify_video("video.mp4")
-print(seen.label, seen.score, seen.looks)
-```
-
-In a shell:
-
-```bash
-python -m speechbrain_pib classify-video path/to/{folder} video.mp4
-```
-
-## Training
-
-```bash
-{command}
-```
-
-## Limits
-
-- Load this folder only if you trust its source: `hyperparams.yaml` can
-  execute code.
-- The results hold for the data above. There is no warranty on other data.
-- Every video gets one of the {num_classes} classes, also if it shows none of
-  them.
 """
 
 
@@ -159,20 +104,22 @@ def export_skimming(
             f"takes {model.input_size}; was it trained with other features?"
         )
     settings = cut_out_model(hparams_file, {}, ("image_size",))
-    card = MODEL_CARD.format(
-        header=card_header(
-            dataset, metrics, license_id, "video-classification"
-        ),
+    card = write_card(
+        "skimming.md",
+        title=f"Listen to Look on {dataset}",
         dataset=dataset,
+        metrics=metrics,
+        command=command,
+        task="video-classification",
+        license_id=license_id,
         num_classes=len(label_encoder),
         looks=model.looks,
-        results="\n".join(f"| {k} | {v:.4g} |" for k, v in metrics.items()),
-        folder=os.path.basename(os.path.abspath(folder)),
-        command=command,
     )
     texts = {
         "hyperparams.yaml": HYPERPARAMS.format(student=student, **settings),
         "README.md": card,
     }
     modules = {"model": model, "student": student}
-    write_inference_folder(folder, INTERFACE, texts, modules, label_encoder)
+    write_inference_folder(
+        folder, "SkimmingClassifier", texts, modules, label_encoder
+    )

@@ -1,20 +1,18 @@
 """Features of a folder of videos, a step for each second, in one HDF5 file.
 
-> python -m speechbrain_pib.inference.features VIDEO_FOLDER FEATURES.hdf5 \
+> python -m speechbrain_pib extract-features VIDEO_FOLDER FEATURES.hdf5 \
       --weights imgaud2vid.ckpt
 
-What a step is: see `dataio.video_steps`. Features of sound are 0 in a video
+What a step is: see `dataio.video.steps`. Features of sound are 0 in a video
 that has none, or only silence; `has_audio` in the manifest is False then.
 
 Authors
  * The speechbrain_pib developers 2026
 """
 
-import argparse
 import csv
 import hashlib
 import os
-import sys
 from collections import defaultdict
 
 import numpy as np
@@ -31,9 +29,8 @@ from speechbrain_pib.dataio.video.files import (
 )
 from speechbrain_pib.dataio.video.sound import is_silent
 from speechbrain_pib.dataio.video.steps import IMAGE_SIZE, VideoSteps
-from speechbrain_pib.lobes.models.clip_teacher import ClipTeacher
-from speechbrain_pib.lobes.models.imgaud2vid import load_student
-from speechbrain_pib.utils.files import locked_folder
+from speechbrain_pib.utils.devices import check_device
+from speechbrain_pib.utils.files import locked_folder, open_annotations
 
 logger = get_logger(__name__)
 
@@ -68,6 +65,7 @@ class Encoder:
     def __init__(
         self, student, teacher=None, device="cpu", image_size=IMAGE_SIZE
     ):
+        check_device(device)
         self.student = student.to(device).eval()
         self.teacher = teacher.to(device).eval() if teacher else None
         self.device = device
@@ -123,7 +121,7 @@ def read_annotations(path):
     Raises
     ------
     ValueError
-        If there is no column ID, or an ID appears twice.
+        If it is not UTF-8, there is no column ID, or an ID appears twice.
 
     Example
     -------
@@ -133,7 +131,7 @@ def read_annotations(path):
     {'v_1': {'label': 'Archery'}}
     """
     annotations = {}
-    with open(path, newline="", encoding="utf-8") as file:
+    with open_annotations(path) as file:
         reader = csv.DictReader(file)
         if "ID" not in (reader.fieldnames or []):
             raise ValueError(f"{path} has no column ID")
@@ -146,7 +144,7 @@ def read_annotations(path):
 
 
 def extract_features(
-    video_folder, output, encoder, *, annotations=None, processes=0
+    video_folder, output, encoder, *, annotations=None, processes=1
 ):
     """Writes the features of all videos of a folder to one HDF5 file.
 
@@ -168,8 +166,8 @@ def extract_features(
         ID to dict of columns; other videos are left out (default: all
         videos, without columns).
     processes : int
-        How many videos are decoded at the same time, beside the process
-        that computes features (default: that process itself decodes).
+        Videos that are decoded at the same time, beside the process that
+        computes features; with 1, that process decodes, too.
 
     Returns
     -------
@@ -238,11 +236,14 @@ def _extract(videos, store, encoder, processes):
         encoder.teacher is not None,
         encoder.image_size,
     )
+    workers = min(processes, len(videos)) if processes > 1 else 0
     loader = torch.utils.data.DataLoader(
-        steps, batch_size=None, num_workers=min(processes, len(videos))
+        steps, batch_size=None, num_workers=workers
     )
     failures, features, heard = {}, defaultdict(list), set()
-    with tqdm(total=len(videos), desc="extracting", unit="video") as progress:
+    with tqdm(
+        total=len(videos), desc="extracting", unit="video", disable=None
+    ) as progress:
         for chunk in loader:
             key = chunk["ID"]
             if "images" in chunk:
@@ -270,118 +271,3 @@ def _add(store, key, parts, duration, has_audio):
         "has_audio": has_audio,
     }
     store.add(key, arrays, attributes)
-
-
-def parse_arguments(arguments=None):
-    """Parses the command line.
-
-    Arguments
-    ---------
-    arguments : list of str
-        Without the name of the program (default: those of the process).
-
-    Returns
-    -------
-    arguments : argparse.Namespace
-
-    Example
-    -------
-    >>> parse_arguments(["videos", "a.hdf5", "--weights", "b.ckpt"]).processes
-    2
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m speechbrain_pib.inference.features",
-        description="Writes image and audio features of each second of each "
-        "video of a folder to one HDF5 file, and a manifest beside it. A "
-        "second call continues where the first was stopped.",
-    )
-    parser.add_argument("video_folder", help="where the videos are")
-    parser.add_argument("output", help="the HDF5 file to write")
-    parser.add_argument(
-        "--weights",
-        required=True,
-        help="of an ImgAud2Vid, or torchvision's of ResNet-18 for ImageNet",
-    )
-    parser.add_argument(
-        "--teacher",
-        help="torchvision's weights of r2plus1d_18: write features of the "
-        "clip of each second, too (default: do not)",
-    )
-    parser.add_argument(
-        "--annotations",
-        help="CSV with a column ID and others that the manifest shall have; "
-        "videos that it does not list are left out",
-    )
-    parser.add_argument(
-        "--image_size",
-        type=int,
-        default=IMAGE_SIZE,
-        help=f"side of the images in pixels (default: {IMAGE_SIZE})",
-    )
-    parser.add_argument(
-        "--processes",
-        type=int,
-        default=2,
-        help="videos decoded at the same time (default: 2)",
-    )
-    parser.add_argument(
-        "--device", default="cpu", help="such as cuda:0 (default: cpu)"
-    )
-    return parser.parse_args(arguments)
-
-
-def main(arguments=None):
-    """The command.
-
-    Arguments
-    ---------
-    arguments : list of str
-        Without the name of the program (default: those of the process).
-
-    Returns
-    -------
-    status : int
-        1 if a video is missing or could not be read, or nothing could be
-        done, else 0.
-
-    Example
-    -------
-    >>> main(
-    ...     ["videos", "features.hdf5", "--weights", "imgaud2vid.ckpt"]
-    ... )  # doctest: +SKIP
-    0
-    """
-    arguments = parse_arguments(arguments)
-    try:
-        return _run(arguments)
-    except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
-
-
-def _run(arguments):
-    """Extracts what the command line asks for, and says what was done."""
-    teacher = ClipTeacher(arguments.teacher) if arguments.teacher else None
-    student = load_student(arguments.weights)
-    annotations = None
-    if arguments.annotations:
-        annotations = read_annotations(arguments.annotations)
-    rows, failures = extract_features(
-        arguments.video_folder,
-        arguments.output,
-        Encoder(student, teacher, arguments.device, arguments.image_size),
-        annotations=annotations,
-        processes=arguments.processes,
-    )
-    mute = sum(not row["has_audio"] for row in rows)
-    print(
-        f"{arguments.output} has {len(rows)} videos, {mute} of them without "
-        f"sound; {len(failures)} are missing or unreadable"
-    )
-    for key, reason in sorted(failures.items()):
-        print(f"{key}: {reason}")
-    return int(bool(failures))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

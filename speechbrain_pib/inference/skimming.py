@@ -10,7 +10,6 @@ import os
 from typing import NamedTuple
 
 import torch
-from speechbrain.inference.interfaces import Pretrained
 
 from speechbrain_pib.dataio.video.files import probe_video
 from speechbrain_pib.dataio.video.frames import iter_frames, read_frames
@@ -20,7 +19,7 @@ from speechbrain_pib.dataio.video.sound import (
     read_sound,
 )
 from speechbrain_pib.dataio.video.steps import CHUNK, count_steps
-from speechbrain_pib.inference.classifiers import check_source
+from speechbrain_pib.inference.interfaces import ExportedClassifier
 
 
 class Look(NamedTuple):
@@ -82,7 +81,7 @@ class Skimming(NamedTuple):
     has_audio: bool
 
 
-class SkimmingClassifier(Pretrained):
+class SkimmingClassifier(ExportedClassifier):
     """A ready-to-use Skimmer, as `export_skimming` writes it.
 
     Each video is previewed: every second of its sound, or every few of them,
@@ -109,33 +108,10 @@ class SkimmingClassifier(Pretrained):
     HPARAMS_NEEDED = ["image_size", "label_encoder"]
     MODULES_NEEDED = ["model", "student"]
 
-    @classmethod
-    def from_hparams(cls, source, *args, **kwargs):
-        """Loads a folder that `export_skimming` wrote.
-
-        Arguments
-        ---------
-        source : str or Path
-            The folder, or a Hugging Face hub name "owner/name".
-        *args : tuple
-            As for ``Pretrained.from_hparams``.
-        **kwargs : dict
-            As for ``Pretrained.from_hparams``, such as ``run_opts`` with
-            "device" and "precision".
-
-        Returns
-        -------
-        classifier : SkimmingClassifier
-
-        Raises
-        ------
-        FileNotFoundError
-            If the folder, or a file in it, does not exist.
-        ValueError
-            If weights do not match the model, naming each entry.
-        """
-        check_source(os.fspath(source))
-        return super().from_hparams(os.fspath(source), *args, **kwargs)
+    @property
+    def num_classes(self):
+        """Number of classes of the model."""
+        return self.mods.model.classifier.out_features
 
     def forward(self, path):
         """As `classify_video`."""
@@ -171,10 +147,9 @@ class SkimmingClassifier(Pretrained):
             )
         probabilities = output.logits[0].float().softmax(dim=-1)
         score, index = probabilities.max(dim=-1)
-        labels = self.hparams.label_encoder
-        labels.expect_len(len(probabilities))
+        labels = self.hparams.label_encoder.decode_torch(index.unsqueeze(0))
         return Skimming(
-            label=labels.decode_torch(index.unsqueeze(0))[0],
+            label=labels[0],
             score=score.item(),
             looks=self._looks(output),
             probabilities=probabilities,

@@ -4,7 +4,10 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+import contextlib
+import functools
 import multiprocessing
+import signal
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 
@@ -12,7 +15,10 @@ import torch
 
 
 def map_processes(function, items, processes):
-    """As `map`, in several processes; few results wait to be taken.
+    """Map in several processes; few results wait to be taken.
+
+    After an error or an interrupt (Ctrl-C) no call begins; an interrupt ends
+    those under way, too.
 
     Arguments
     ---------
@@ -36,6 +42,7 @@ def map_processes(function, items, processes):
     if processes == 1:
         yield from map(function, items)
         return
+    call = functools.partial(_call, function)
     with ProcessPoolExecutor(
         processes,
         # A fork of a process that used torch's threads may hang.
@@ -44,9 +51,43 @@ def map_processes(function, items, processes):
         initargs=(1,),
     ) as pool:
         waiting = deque()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > 2 * processes:
+        try:
+            for item in items:
+                with _interrupts(signal.SIG_BLOCK):
+                    waiting.append(pool.submit(call, item))
+                if len(waiting) > 2 * processes:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _interrupts(how):
+    """Hold interrupts back (SIG_BLOCK), or let them in (SIG_UNBLOCK).
+
+    A process that is started while they are held back holds them back, too.
+    On Windows there is no such thing.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {})
+    try:
+        signal.pthread_sigmask(how, {signal.SIGINT})
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _call(function, item):
+    """Call in a worker, which is interrupted here and nowhere else: it leaves
+    nothing half done, and prints no traceback."""
+    try:
+        with _interrupts(signal.SIG_UNBLOCK):
+            return function(item)
+    except KeyboardInterrupt:
+        # Held back now, it ends the calls that already wait here, too.
+        signal.raise_signal(signal.SIGINT)
+        raise

@@ -18,7 +18,7 @@ FLOORS = (
     {"augment", "dataio", "lobes", "nnet"},
     {"epic", "evaluation"},
     {"inference", "training"},
-    {"__main__", "core"},
+    {"__main__", "commands", "core"},
     {"recipes"},
 )
 FLOOR_OF = {room: n for n, floor in enumerate(FLOORS) for room in floor}

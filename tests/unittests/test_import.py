@@ -14,11 +14,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run_python(code, *folders):
-    """Runs code in a new interpreter that looks in the folders first."""
+def run_python(*command, folders=()):
+    """Runs a new interpreter that looks in the folders first."""
     path = os.pathsep.join(map(str, [*folders, ROOT]))
     return subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, *command],
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
@@ -47,7 +47,7 @@ def test_torchaudio_that_does_not_fit_gives_one_line_with_the_remedy(
     tmp_path, error
 ):
     fake_torchaudio(tmp_path, error)
-    result = run_python("import speechbrain_pib", tmp_path)
+    result = run_python("-c", "import speechbrain_pib", folders=[tmp_path])
     assert result.returncode == 1
     last = result.stderr.strip().splitlines()[-1]
     assert last.startswith("ImportError: torch 2.")
@@ -60,6 +60,16 @@ def test_torchaudio_that_does_not_fit_gives_one_line_with_the_remedy(
     assert "libc10_cuda" not in result.stderr
 
 
+def test_the_command_line_says_so_when_it_needs_torchaudio(tmp_path):
+    fake_torchaudio(tmp_path, "OSError('libc10_cuda.so: cannot open')")
+    command = ["-m", "speechbrain_pib", "classify", "folder", "a.wav"]
+    result = run_python(*command, folders=[tmp_path])
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert "torchaudio 9.8.7 do not fit together; mend it with" in line
+    assert run_python(*command, "--help", folders=[tmp_path]).returncode == 0
+
+
 def test_import_loads_no_heavy_library():
     code = (
         "import sys, speechbrain_pib\n"
@@ -67,7 +77,7 @@ def test_import_loads_no_heavy_library():
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
         "print(speechbrain_pib.__version__)"
     )
-    result = run_python(code)
+    result = run_python("-c", code)
     assert result.returncode == 0, result.stderr
     version = (ROOT / "speechbrain_pib/version.txt").read_text()
     assert result.stdout == version

@@ -1,6 +1,6 @@
 """Packs a folder of audio files into one HDF5 file.
 
-> python -m speechbrain_pib.dataio.packing.hdf5 AUDIO_FOLDER FILE.hdf5
+> python -m speechbrain_pib pack-folder AUDIO_FOLDER FILE.hdf5
 
 One dataset per file, named as the file without its extension, with its rate
 as the attribute `sample_rate`. What an interrupted run finished is kept.
@@ -9,8 +9,9 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import argparse
+import errno
 import os
+import shutil
 from functools import partial
 
 import h5py
@@ -25,6 +26,7 @@ from speechbrain_pib.dataio.audio.locators import (
 from speechbrain_pib.utils.processes import map_processes
 
 UNFINISHED = "unfinished"  # name of a dataset while it is written
+SPARE_BYTES = 2**20  # beside the samples, for what HDF5 writes about them
 
 
 def find_audio(folder):
@@ -85,7 +87,7 @@ def pack_folder(
     ------
     ValueError
         If there is no audio, two files have the same name, or the HDF5 file
-        was written with other options.
+        was written with other options or is something else.
 
     Example
     -------
@@ -94,6 +96,11 @@ def pack_folder(
     audio = find_audio(audio_folder)
     unreadable = {}
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    if os.path.exists(path) and not h5py.is_hdf5(path):
+        raise ValueError(
+            f"{path} is there and is no HDF5 file, or a damaged one; choose "
+            "another name, or remove it"
+        )
     with h5py.File(path, "a") as file:
         file.pop(UNFINISHED, None)
         _check_packed(file, dtype, sample_rate)
@@ -104,7 +111,12 @@ def pack_folder(
             processes,
         )
         for stem, result in tqdm(
-            zip(todo, results), total=len(audio), initial=len(file)
+            zip(todo, results),
+            desc="packing",
+            total=len(audio),
+            initial=len(audio) - len(todo),
+            unit="file",
+            disable=None,
         ):
             if isinstance(result, UnreadableAudioError):
                 unreadable[audio[stem]] = str(result)
@@ -149,6 +161,11 @@ def write_dataset(file, name, samples, sample_rate):
     sample_rate : int
         In Hz, stored as an attribute.
 
+    Raises
+    ------
+    OSError
+        If the disk is full.
+
     Example
     -------
     >>> with h5py.File(getfixture("tmpdir") / "a.hdf5", "w") as file:
@@ -156,55 +173,10 @@ def write_dataset(file, name, samples, sample_rate):
     ...     len(file["noise"]), int(file["noise"].attrs["sample_rate"])
     (16000, 16000)
     """
+    # Where a disk is full, HDF5 crashes, and the file may be lost.
+    folder = os.path.dirname(os.path.abspath(file.filename))
+    if shutil.disk_usage(folder).free < samples.nbytes + SPARE_BYTES:
+        code = errno.ENOSPC
+        raise OSError(code, os.strerror(code), file.filename)
     dataset = file.create_dataset(name, data=samples)
     dataset.attrs["sample_rate"] = sample_rate
-
-
-def main(arguments=None):
-    """Runs the command.
-
-    Arguments
-    ---------
-    arguments : list of str
-        Without the name of the program (default: those of the process).
-
-    Example
-    -------
-    >>> main(["audio", "audio.hdf5", "--processes=4"])  # doctest: +SKIP
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m speechbrain_pib.dataio.packing.hdf5",
-        description="Packs a folder of audio files into one HDF5 file.",
-    )
-    parser.add_argument("audio_folder", help="searched for wav, flac, ogg, mp3")
-    parser.add_argument("hdf5_file", help="one dataset per audio file")
-    parser.add_argument(
-        "--dtype",
-        choices=["int16", "float32"],
-        default="int16",
-        help="of the samples (default: int16)",
-    )
-    parser.add_argument(
-        "--sample_rate", type=int, help="in Hz (default: that of each file)"
-    )
-    parser.add_argument(
-        "--processes",
-        type=int,
-        default=os.cpu_count(),
-        help="files decoded at the same time (default: all cores)",
-    )
-    options = parser.parse_args(arguments)
-    unreadable = pack_folder(
-        options.audio_folder,
-        options.hdf5_file,
-        dtype=options.dtype,
-        sample_rate=options.sample_rate,
-        processes=options.processes,
-    )
-    for reason in unreadable.values():
-        print("Left out:", reason)
-    print(f"{options.hdf5_file} is complete; {len(unreadable)} files left out")
-
-
-if __name__ == "__main__":
-    main()

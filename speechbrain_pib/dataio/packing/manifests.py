@@ -1,6 +1,6 @@
 """Packs the audio of manifests into tar shards or HDF5 files.
 
-> python -m speechbrain_pib.dataio.packing.manifests MANIFEST_FOLDER PACKED_FOLDER
+> python -m speechbrain_pib pack MANIFEST_FOLDER PACKED_FOLDER
 
 MANIFEST_FOLDER is the output folder of a recipe, which holds train.csv and so
 on. Each audio file is made mono, resampled to one rate and stored with 16 bits
@@ -12,7 +12,6 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import argparse
 import csv
 import hashlib
 import json
@@ -30,6 +29,7 @@ from speechbrain_pib.dataio.manifest import (
 )
 from speechbrain_pib.dataio.manifest_dataset import ManifestTable
 from speechbrain_pib.dataio.packing.shards import (
+    INDEX,
     SHARDS,
     ShardWriter,
     read_indices,
@@ -76,17 +76,20 @@ def pack_manifests(
     -------
     coverage : dict
         See `report_coverage`.
+    unreadable : dict
+        Locator of each audio file that could not be packed -> reason.
 
     Raises
     ------
     ValueError
-        If there are no manifests, nothing of one can be read, or another
-        process packs into the folder.
+        If there are no manifests, nothing of one can be read, the packed
+        folder holds others, or another process packs into it.
 
     Example
     -------
     >>> pack_manifests("results/VGGSound/pib/1234", "packed")  # doctest: +SKIP
     """
+    _check_target(manifest_folder, packed_folder)
     paths = {s: os.path.join(manifest_folder, f"{s}.csv") for s in SPLITS}
     tables = {
         split: ManifestTable(path)
@@ -119,7 +122,24 @@ def pack_manifests(
         for split, table in tables.items():
             path = os.path.join(packed_folder, f"{split}.csv")
             write_manifest(path, _packed_rows(table, packed))
-    return coverage
+    return coverage, {
+        locator: str(found)
+        for locator, found in packed.items()
+        if isinstance(found, UnreadableAudioError)
+    }
+
+
+def _check_target(manifest_folder, packed_folder):
+    """Raises if packing would overwrite manifests that it did not write."""
+    there = os.listdir(packed_folder) if os.path.isdir(packed_folder) else []
+    packed = any(name.endswith(INDEX) for name in there)
+    manifests = any(f"{split}.csv" in there for split in SPLITS)
+    same = os.path.realpath(manifest_folder) == os.path.realpath(packed_folder)
+    if same or (manifests and not packed):
+        raise ValueError(
+            f"{packed_folder} holds other manifests, which packing would "
+            "overwrite; choose another folder for the result"
+        )
 
 
 def _pack_table(table, packed, writer, convert, processes):
@@ -141,6 +161,7 @@ def _pack_table(table, packed, writer, convert, processes):
         total=len(digests),
         initial=len(digests) - len(todo),
         unit="file",
+        disable=None,
     )
     for locator, result in progress:
         if isinstance(result, UnreadableAudioError):
@@ -199,63 +220,3 @@ def _unpacked_rows(table, packed, split):
         if isinstance(reason, UnreadableAudioError):
             columns = {"ID": row["ID"], "label": row["label"]}
             yield {**columns, "split": split, "reason": reason}
-
-
-def main(arguments=None):
-    """Runs the command.
-
-    Arguments
-    ---------
-    arguments : list of str
-        Without the name of the program (default: those of the process).
-
-    Example
-    -------
-    >>> main(["manifests", "packed", "--format", "hdf5"])  # doctest: +SKIP
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m speechbrain_pib.dataio.packing.manifests",
-        description="Packs the audio of a recipe's manifests.",
-    )
-    parser.add_argument(
-        "manifest_folder", help="a recipe's output folder, with train.csv, ..."
-    )
-    parser.add_argument("packed_folder", help="where the result goes")
-    parser.add_argument(
-        "--format",
-        choices=sorted(SHARDS),
-        default="shards",
-        help="WebDataset tar shards of flac, or HDF5 of int16 "
-        "(default: shards)",
-    )
-    parser.add_argument(
-        "--sample_rate", type=int, default=16000, help="Hz (default: 16000)"
-    )
-    parser.add_argument(
-        "--processes",
-        type=int,
-        default=os.cpu_count(),
-        help="files decoded at the same time (default: all cores)",
-    )
-    parser.add_argument(
-        "--shard_megabytes",
-        type=float,
-        default=1000,
-        help="size of a shard (default: 1000)",
-    )
-    options = parser.parse_args(arguments)
-    coverage = pack_manifests(
-        options.manifest_folder,
-        options.packed_folder,
-        container=options.format,
-        sample_rate=options.sample_rate,
-        processes=options.processes,
-        shard_megabytes=options.shard_megabytes,
-    )
-    for split, part in coverage.items():
-        print(f"{split}: {part['found']} of {part['expected']} clips")
-    print(f"Train on it with --packed_folder={options.packed_folder}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """Extracts the sound of a folder of videos.
 
-> python -m speechbrain_pib.dataio.video.extract_audio VIDEO_FOLDER AUDIO_FOLDER
+> python -m speechbrain_pib extract-audio VIDEO_FOLDER AUDIO_FOLDER
 
 With PyAV (the extra "video"), without any program of the system.
 
@@ -8,7 +8,6 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import argparse
 import functools
 import os
 from dataclasses import dataclass, field
@@ -56,6 +55,8 @@ def extract_sound(video, audio, sample_rate):
     ------
     UnreadableVideoError
         If the video cannot be decoded to its end; then nothing is written.
+    OSError
+        If the audio file cannot be written.
 
     Example
     -------
@@ -65,15 +66,20 @@ def extract_sound(video, audio, sample_rate):
     if not probe_video(video).has_audio:
         return False
     form = os.path.splitext(audio)[1][1:].upper()
-    with (
-        atomic_path(audio) as temporary,
-        soundfile.SoundFile(
-            temporary, "w", sample_rate, 1, "PCM_16", format=form
-        ) as file,
-    ):
-        for samples in iter_sound(video, sample_rate):
-            # 1.0 is one step more than 16 bits can hold.
-            file.write(samples.clamp(-1.0, 1.0 - 2**-15).numpy())
+    try:
+        with (
+            atomic_path(audio) as temporary,
+            soundfile.SoundFile(
+                temporary, "w", sample_rate, 1, "PCM_16", format=form
+            ) as file,
+        ):
+            for samples in iter_sound(video, sample_rate):
+                # 1.0 is one step more than 16 bits can hold.
+                file.write(samples.clamp(-1.0, 1.0 - 2**-15).numpy())
+    except soundfile.LibsndfileError as error:
+        raise OSError(
+            f"{audio} cannot be written ({error}); is the disk full?"
+        ) from error
     return True
 
 
@@ -157,7 +163,11 @@ def extract_folder(
     work = functools.partial(_extract_or_error, sample_rate=sample_rate)
     results = map_processes(work, jobs, max(min(processes, len(jobs)), 1))
     for key, result in tqdm(
-        results, total=len(jobs), desc="extracting", unit="video"
+        results,
+        total=len(jobs),
+        desc="extracting",
+        unit="video",
+        disable=None,
     ):
         if result is True:
             done.written.append(key)
@@ -182,64 +192,3 @@ def extract_folder(
         len(done.failures),
     )
     return done
-
-
-def main(arguments=None):
-    """The command.
-
-    Arguments
-    ---------
-    arguments : list of str
-        Without the name of the program (default: those of the process).
-
-    Returns
-    -------
-    status : int
-        1 if a video could not be read, else 0.
-
-    Example
-    -------
-    >>> main(["videos", "audio", "--sample_rate", "24000"])  # doctest: +SKIP
-    0
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m speechbrain_pib.dataio.video.extract_audio",
-        description="Writes the sound of each video of a folder to a mono "
-        "16-bit file. A second call continues where the first was stopped.",
-    )
-    parser.add_argument("video_folder", help="where the videos are")
-    parser.add_argument("audio_folder", help="where the audio files go")
-    parser.add_argument(
-        "--sample_rate", type=int, default=24000, help="in Hz (default: 24000)"
-    )
-    parser.add_argument(
-        "--format",
-        choices=["flac", "wav"],
-        default="flac",
-        help="of the audio files (default: flac)",
-    )
-    parser.add_argument(
-        "--processes",
-        type=int,
-        default=os.cpu_count(),
-        help="videos decoded at the same time (default: one per CPU)",
-    )
-    arguments = parser.parse_args(arguments)
-    done = extract_folder(
-        arguments.video_folder,
-        arguments.audio_folder,
-        arguments.sample_rate,
-        extension=arguments.format,
-        processes=arguments.processes,
-    )
-    print(
-        f"{len(done.written)} written, {len(done.present)} there before, "
-        f"{len(done.without_sound)} without sound, {len(done.failures)} failed"
-    )
-    for key, reason in sorted(done.failures.items()):
-        print(f"{key}: {reason}")
-    return int(bool(done.failures))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -13,7 +13,7 @@ import torch
 import yaml
 from hyperpyyaml import load_hyperpyyaml
 
-from speechbrain_pib.inference import export
+from speechbrain_pib.inference import folders
 from speechbrain_pib.inference.export import export_inference
 
 FILES = {
@@ -89,25 +89,6 @@ def test_weights_and_labels_are_those_of_the_training(exported):
     assert "'bark' => 0" in text
 
 
-def test_model_card(exported):
-    card = (exported.folder / "README.md").read_text("utf-8")
-    _, header, body = card.split("---\n", 2)
-    header = yaml.safe_load(header)
-    assert header["tags"] == ["speechbrain", "audio-classification", "Sound"]
-    assert header["datasets"] == ["Noise"]
-    assert header["metrics"] == ["top1", "mAP"]
-    assert header["license"] == "apache-2.0"
-    for text in (
-        "# Tiny: four sounds",
-        "| top1 | 0.5123 |",
-        "| mAP | 0.25 |",
-        "python train.py hparams/tiny.yaml",
-        "4 classes",
-        "8000 Hz",
-    ):
-        assert text in body
-
-
 def test_an_earlier_export_is_replaced(exported, tmp_path):
     folder = tmp_path / "inference"
     shutil.copytree(exported.folder, folder)
@@ -134,7 +115,7 @@ def test_a_failure_leaves_the_earlier_export(exported, tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("no space left")
 
-    monkeypatch.setattr(export.torch, "save", fail)
+    monkeypatch.setattr(folders.torch, "save", fail)
     with pytest.raises(OSError, match="no space left"):
         export_inference(folder, *exported.arguments, **exported.card)
     assert os.listdir(tmp_path) == ["inference"]

@@ -22,7 +22,6 @@ from speechbrain_pib.dataio.video.steps import VideoSteps, count_steps
 from speechbrain_pib.inference.features import (
     Encoder,
     extract_features,
-    main,
     read_annotations,
 )
 from speechbrain_pib.lobes.models.imgaud2vid import ImgAud2Vid
@@ -94,7 +93,7 @@ def read_table(path):
     return {row["ID"]: row for row in read_rows(path)}
 
 
-@pytest.mark.parametrize("processes", [0, 2])
+@pytest.mark.parametrize("processes", [1, 2])
 def test_features_are_those_of_the_frame_and_the_sound(
     tmp_path, videos, processes
 ):
@@ -232,16 +231,13 @@ def test_features_of_a_teacher(tmp_path, videos):
     assert features["teacher_logits"].shape == (1, 2)
 
 
-def test_command_on_the_samples(tmp_path, shared, capsys):
-    weights = str(tmp_path / "model.ckpt")
+def test_features_of_the_samples(tmp_path, shared):
     torch.manual_seed(0)
     model = ImgAud2Vid(4).eval()
-    torch.save(model.state_dict(), weights)
     folder = str(shared / "data/video_samples")
     output = str(tmp_path / "features.hdf5")
-    options = ["--weights", weights, "--processes", "0"]
-    assert main([folder, output, *options]) == 0
-    assert "3 videos, 2 of them without sound" in capsys.readouterr().out
+    rows, failures = extract_features(folder, output, Encoder(model))
+    assert len(rows) == 3 and not failures
     table = read_table(tmp_path / "features.csv")
     steps = {key: row["n_steps"] for key, row in table.items()}
     assert steps == {"nasa_13013": "13", "av1_video": "5", "h265_video": "1"}
@@ -264,6 +260,11 @@ def test_annotations_are_checked(tmp_path):
     path.write_text("ID,label\na,b\na,c\n")
     with pytest.raises(ValueError, match="a appears twice"):
         read_annotations(path)
+    path.write_bytes(b"ID,label\na,caf\xe9\n")
+    with pytest.raises(ValueError, match="labels.csv is not UTF-8"):
+        read_annotations(path)
+    path.write_bytes(b"\xef\xbb\xbfID,label\na,b\n")
+    assert read_annotations(path) == {"a": {"label": "b"}}
 
 
 def test_one_process_at_a_time_extracts(tmp_path, videos):

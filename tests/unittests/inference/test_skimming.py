@@ -4,11 +4,6 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,7 +21,6 @@ from speechbrain_pib.lobes.models.imgaud2vid import ImgAud2Vid
 from tests.helpers import load_recipe_module
 
 av = pytest.importorskip("av", reason="reading videos needs PyAV")
-ROOT = Path(__file__).resolve().parents[3]
 LABELS = ["run", "jump", "swim"]
 HPARAMS = """\
 seed: !PLACEHOLDER
@@ -218,23 +212,3 @@ def test_other_features_cannot_be_exported(exported):
             metrics={},
             command="",
         )
-
-
-def test_the_shell_prints_labels_and_looks(exported, tmp_path):
-    missing = tmp_path / "missing.mp4"
-    command = [sys.executable, "-m", "speechbrain_pib", "classify-video"]
-    command += ["--device", "cpu", "--json", "--top", "2"]
-    result = subprocess.run(
-        [*command, exported.folder, missing, exported.video],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 1
-    assert f"cannot classify {missing}" in result.stderr
-    (line,) = result.stdout.splitlines()
-    described = json.loads(line)
-    assert described["file"] == str(exported.video)
-    assert len(described["labels"]) == 2
-    assert len(described["looks"]) == 6

@@ -139,7 +139,7 @@ def test_malformed_annotations_are_named(folder, database, message):
 
 def test_no_features_say_how_to_make_them(folder):
     (folder / "features.csv").unlink()
-    with pytest.raises(ValueError, match="inference.features"):
+    with pytest.raises(ValueError, match="extract-features"):
         prepare(folder)
 
 

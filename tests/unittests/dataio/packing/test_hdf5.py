@@ -4,6 +4,8 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+from types import SimpleNamespace
+
 import h5py
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from speechbrain_pib.dataio.audio.checks import probe_audio
 from speechbrain_pib.dataio.audio.decoding import read_samples
 from speechbrain_pib.dataio.audio.locators import UnreadableAudioError
 from speechbrain_pib.dataio.packing import hdf5
-from speechbrain_pib.dataio.packing.hdf5 import main, pack_folder
+from speechbrain_pib.dataio.packing.hdf5 import pack_folder
 from speechbrain_pib.utils.processes import map_processes
 
 
@@ -46,10 +48,10 @@ def test_samples_and_rate_are_those_of_the_files(folder, tmp_path):
 
 
 def test_float32_and_another_rate(folder, tmp_path):
-    path = str(tmp_path / "audio.hdf5")
-    main([str(folder), path, "--dtype=float32", "--processes=1"])
-    main([str(folder), path + "5", "--sample_rate=16000", "--processes=1"])
-    with h5py.File(path) as floats, h5py.File(path + "5") as resampled:
+    path, other = str(tmp_path / "audio.hdf5"), str(tmp_path / "16k.hdf5")
+    pack_folder(folder, path, dtype="float32")
+    pack_folder(folder, other, sample_rate=16000)
+    with h5py.File(path) as floats, h5py.File(other) as resampled:
         whole = floats["a"][:]
         expected, _ = soundfile.read(folder / "P01/a.wav", dtype="float32")
         assert whole.dtype == np.float32 and (whole == expected).all()
@@ -85,12 +87,10 @@ def test_a_stopped_run_goes_on(folder, tmp_path, monkeypatch):
         assert [len(file[name]) for name in file] == [6000] * 3
 
 
-def test_unreadable_files_are_returned(folder, tmp_path, capsys):
+def test_unreadable_files_are_returned(folder, tmp_path):
     (folder / "P01/a.wav").write_bytes(b"no audio")
     unreadable = pack_folder(folder, str(tmp_path / "audio.hdf5"))
     assert list(unreadable) == [str(folder / "P01/a.wav")]
-    main([str(folder), str(tmp_path / "audio.hdf5"), "--processes=1"])
-    assert "Left out: " in capsys.readouterr().out
     with h5py.File(tmp_path / "audio.hdf5") as file:
         assert list(file) == ["b", "c"]
 
@@ -106,6 +106,26 @@ def test_what_would_mix_or_lose_datasets_is_refused(folder, tmp_path):
         pack_folder(folder, path)
     with pytest.raises(ValueError, match="there is no audio file"):
         pack_folder(tmp_path / "nothing", path)
+
+
+def test_another_file_is_not_written_over(folder, tmp_path):
+    (tmp_path / "thesis.hdf5").write_text("no HDF5")
+    with pytest.raises(ValueError, match="thesis.hdf5 is there and is no HDF5"):
+        pack_folder(folder, tmp_path / "thesis.hdf5")
+    assert (tmp_path / "thesis.hdf5").read_text() == "no HDF5"
+
+
+def test_a_full_disk_leaves_a_file_that_can_be_read(
+    folder, tmp_path, monkeypatch
+):
+    path, left = tmp_path / "audio.hdf5", iter([2**30, 2**30, 2**20])
+    monkeypatch.setattr(
+        hdf5.shutil, "disk_usage", lambda _: SimpleNamespace(free=next(left))
+    )
+    with pytest.raises(OSError, match="No space left on device: .*audio.hdf5"):
+        pack_folder(folder, path)
+    with h5py.File(path) as file:
+        assert [len(file[name]) for name in file] == [6000] * 2
 
 
 @pytest.mark.parametrize(

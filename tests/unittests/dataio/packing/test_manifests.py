@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from speechbrain_pib.dataio.clip_datasets import (
 from speechbrain_pib.dataio.manifest import report_coverage, write_manifest
 from speechbrain_pib.dataio.manifest_dataset import ManifestTable
 from speechbrain_pib.dataio.packing import manifests as pack
-from speechbrain_pib.dataio.packing.manifests import main, pack_manifests
+from speechbrain_pib.dataio.packing.manifests import pack_manifests
 from tests.helpers import read_rows
 
 CONTAINERS = ("shards", "hdf5")
@@ -150,7 +151,11 @@ def test_unreadable_audio_is_left_out_and_listed(
 ):
     (tmp_path / "audio" / "9.wav").write_bytes(b"")
     packed = tmp_path / "packed"
-    coverage = pack_manifests(manifests, packed, container=container)
+    coverage, unreadable = pack_manifests(
+        manifests, packed, container=container
+    )
+    ((locator, reason),) = unreadable.items()
+    assert locator.endswith("audio/9.wav") and "is empty" in reason
     ids = [row["ID"] for row in ManifestTable(packed / "test.csv")]
     assert len(ids) == 4 and "clip.9/x" not in ids
     assert (coverage["test"]["found"], coverage["test"]["expected"]) == (4, 6)
@@ -210,11 +215,12 @@ def test_a_changed_label_or_a_lost_shard_is_packed_again(manifests, tmp_path):
 
 def test_a_killed_run_goes_on(manifests, tmp_path):
     packed = tmp_path / "packed"
-    command = [sys.executable, "-m", "speechbrain_pib.dataio.packing.manifests"]
-    command += [manifests, packed, "--shard_megabytes=0.05"]
+    code = (
+        "import sys; from speechbrain_pib.dataio.packing import manifests\n"
+        "manifests.pack_manifests(*sys.argv[1:], shard_megabytes=0.05)"
+    )
     first = subprocess.Popen(
-        [*command, "--processes=1"],
-        stderr=subprocess.DEVNULL,
+        [sys.executable, "-c", code, manifests, packed],
         start_new_session=True,
     )
     while not (packed / "train-000001.tar").exists():
@@ -222,7 +228,7 @@ def test_a_killed_run_goes_on(manifests, tmp_path):
         time.sleep(0.001)
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
-    main([str(manifests), str(packed), "--processes=1"])
+    pack_manifests(manifests, packed)
     assert sum(1 for _ in read_items(packed)) == 13
     assert all(item["readable"] for item in read_items(packed))
 
@@ -243,7 +249,8 @@ def test_one_process_at_a_time_packs_into_a_folder(manifests, tmp_path):
         pack_manifests(manifests, packed)
     other.kill()
     other.communicate()
-    assert pack_manifests(manifests, packed)["train"]["found"] == 8
+    coverage, unreadable = pack_manifests(manifests, packed)
+    assert coverage["train"]["found"] == 8 and not unreadable
 
 
 def test_a_list_without_labels_is_packed(manifests, tmp_path):
@@ -265,3 +272,13 @@ def test_a_list_without_labels_is_packed(manifests, tmp_path):
 def test_a_folder_without_manifests_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="holds no manifest"):
         pack_manifests(tmp_path, tmp_path / "packed")
+
+
+def test_other_manifests_are_not_overwritten(manifests, tmp_path):
+    (tmp_path / "link").symlink_to(manifests)
+    other = shutil.copytree(manifests, tmp_path / "other")
+    before = (manifests / "train.csv").read_bytes()
+    for folder in (manifests, tmp_path / "link", other):
+        with pytest.raises(ValueError, match="choose another folder"):
+            pack_manifests(manifests, folder)
+        assert (folder / "train.csv").read_bytes() == before

@@ -14,7 +14,6 @@ import soundfile
 from speechbrain_pib.dataio.video.extract_audio import (
     extract_folder,
     extract_sound,
-    main,
 )
 from speechbrain_pib.dataio.video.files import UnreadableVideoError
 from tests.helpers import read_rows
@@ -124,14 +123,15 @@ def test_failure_leaves_no_file(tmp_path, videos):
     assert os.listdir(tmp_path) == ["damaged.mp4"]
 
 
-def test_command(tmp_path, videos, capsys):
-    audio = str(tmp_path)
-    options = ["--sample_rate=16000", "--format=wav", "--processes=1"]
-    assert main([str(videos), audio, *options]) == 1
-    assert soundfile.info(tmp_path / "b.wav").samplerate == 16000
-    out = capsys.readouterr().out
-    assert "2 written, 0 there before, 1 without sound, 1 failed" in out
-    assert "page: " in out
+def test_a_full_disk_is_said_and_leaves_no_file(tmp_path, videos, monkeypatch):
+    def fail(*_):
+        raise soundfile.LibsndfileError(2)
+
+    monkeypatch.setattr(soundfile.SoundFile, "write", fail)
+    path = tmp_path / "a.flac"
+    with pytest.raises(OSError, match="a.flac cannot be written .* disk full"):
+        extract_sound(str(videos / "b.mkv"), str(path), 24000)
+    assert not os.listdir(tmp_path)
 
 
 def test_samples_without_and_with_sound(tmp_path, shared):
