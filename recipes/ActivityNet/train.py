@@ -66,17 +66,17 @@ def write_videos(hparams):
     write_miniature(hparams["data_folder"], n_train=videos, n_test=videos // 3)
 
 
-def distill(hparams, run_opts):
+def distill(hparams, run_opts, folder):
     """Stage 1: IMGAUD2VID."""
-    data = load_data(prepare_data, hparams, SPLITS, moment_datasets)
+    data = load_data(prepare_data, hparams, SPLITS, folder, moment_datasets)
     train_student(hparams, run_opts, data)
 
 
-def skim(hparams, run_opts):
+def skim(hparams, run_opts, folder):
     """Stage 2: IMGAUD-SKIMMING."""
     if hparams["miniature_videos"] is not None:
         make_miniature_features(hparams, run_opts)
-    data = load_data(prepare_data, hparams, SPLITS, feature_datasets)
+    data = load_data(prepare_data, hparams, SPLITS, folder, feature_datasets)
     train_skimmer(hparams, run_opts, data)
 
 
@@ -90,8 +90,8 @@ def make_miniature_features(hparams, run_opts):
             f"--miniature_videos={videos}",
             f"--output_folder={os.path.dirname(weights)}",
         ]
-        student, _ = start_experiment(__file__, MINIATURE, arguments)
-        distill(student, {**run_opts, "test_only": False})
+        student, _, folder = start_experiment(__file__, MINIATURE, arguments)
+        distill(student, {**run_opts, "test_only": False}, folder)
         # As it would be if the student had been there before.
         sb.utils.seed_everything(hparams["seed"])
     run_on_main(extract_miniature_features, args=[hparams])
@@ -114,8 +114,8 @@ def extract_miniature_features(hparams):
 TASKS = {"skimming": skim, "distillation": distill}
 
 if __name__ == "__main__":
-    hparams, run_opts = start_experiment(__file__, MINIATURE)
-    TASKS[hparams["task"]](hparams, run_opts)
+    hparams, run_opts, folder = start_experiment(__file__, MINIATURE)
+    TASKS[hparams["task"]](hparams, run_opts, folder)
     if torch.distributed.is_initialized():
         # A process that leaves the group open may be aborted at its exit.
         torch.distributed.destroy_process_group()

@@ -108,8 +108,8 @@ def read_groups(folder, tasks):
 
 
 if __name__ == "__main__":
-    hparams, run_opts = start_experiment(
+    hparams, run_opts, folder = start_experiment(
         __file__, miniature="hparams/miniature.yaml"
     )
-    data = load_challenge_data(prepare_data, hparams, run_opts)
+    data = load_challenge_data(prepare_data, hparams, run_opts, folder)
     run_experiment(EpicBrain, hparams, run_opts, data)

@@ -71,8 +71,8 @@ def prepare_data(hparams):
 
 
 if __name__ == "__main__":
-    hparams, run_opts = start_experiment(
+    hparams, run_opts, folder = start_experiment(
         __file__, miniature="hparams/miniature.yaml"
     )
-    data = load_challenge_data(prepare_data, hparams, run_opts)
+    data = load_challenge_data(prepare_data, hparams, run_opts, folder)
     run_experiment(EpicSoundsBrain, hparams, run_opts, data)

@@ -31,7 +31,7 @@ def prepare_data(hparams):
 
 
 if __name__ == "__main__":
-    hparams, run_opts = start_experiment(__file__)
+    hparams, run_opts, folder = start_experiment(__file__)
     # Without a validation set the last epoch is kept, not the best on test.
-    data = load_data(prepare_data, hparams, ("train", "test"))
+    data = load_data(prepare_data, hparams, ("train", "test"), folder)
     run_experiment(PlayItBackBrain, hparams, run_opts, data)

@@ -38,8 +38,8 @@ def prepare_data(hparams):
 
 
 if __name__ == "__main__":
-    hparams, run_opts = start_experiment(
+    hparams, run_opts, folder = start_experiment(
         __file__, miniature="hparams/miniature.yaml"
     )
-    data = load_data(prepare_data, hparams, ("train", "valid", "test"))
+    data = load_data(prepare_data, hparams, ("train", "valid", "test"), folder)
     run_experiment(PlayItBackBrain, hparams, run_opts, data)

@@ -5,9 +5,11 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+import contextlib
 import hashlib
 import json
 import os
+import shutil
 
 from speechbrain_pib.utils.files import atomic_writer, hash_file
 
@@ -36,16 +38,78 @@ def is_held_out(video, fraction):
 
 
 FINGERPRINT_FILE = "prepared.json"
+REPORTS = ("classes.txt", "coverage.json")  # beside CSV files
 
 
-def _describe(options, inputs):
-    """Options, and size and time of the input files, as JSON gives them."""
+@contextlib.contextmanager
+def staged_preparation(save_folder):
+    """Prepare beside a prepared folder, and then take over what was prepared.
+
+    Arguments
+    ---------
+    save_folder : str
+        The folder. What was prepared in it is left as it is after an error.
+
+    Yields
+    ------
+    staging : str
+        A folder in it, with what is prepared already, to prepare in.
+
+    Example
+    -------
+    >>> folder = getfixture("tmpdir")
+    >>> with staged_preparation(folder) as staging:
+    ...     open(os.path.join(staging, "train.csv"), "w").close()
+    >>> os.listdir(folder)
+    ['train.csv']
+    """
+    staging = os.path.join(save_folder, "preparation.tmp")
+    shutil.rmtree(staging, ignore_errors=True)
+    os.makedirs(staging)
+    try:
+        for name in (
+            *_read_fingerprint(save_folder)["outputs"],
+            FINGERPRINT_FILE,
+        ):
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copy2(os.path.join(save_folder, name), staging)
+        yield staging
+        # Last what says that the others are complete.
+        names = sorted(os.listdir(staging), key=FINGERPRINT_FILE.__eq__)
+        for name in names:
+            path = os.path.join(save_folder, name)
+            os.replace(os.path.join(staging, name), path)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _describe(save_folder, options, inputs, outputs):
+    """Options, size and time of the input files, and hashes of the outputs, as
+    JSON gives them."""
     states = {os.path.abspath(path): os.stat(path) for path in inputs}
     description = {
         "options": options,
         "inputs": {p: [s.st_size, s.st_mtime_ns] for p, s in states.items()},
+        "outputs": {
+            name: hash_file(os.path.join(save_folder, name))
+            for name in sorted(outputs)
+        },
     }
     return json.loads(json.dumps(description))
+
+
+def _read_fingerprint(save_folder):
+    """What `mark_prepared` wrote; a damaged file says that nothing is
+    prepared."""
+    path = os.path.join(save_folder, FINGERPRINT_FILE)
+    try:
+        with open(path, encoding="utf-8") as file:
+            fingerprint = json.load(file)
+        if isinstance(fingerprint["outputs"], dict):
+            return fingerprint
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        pass
+    return {"outputs": {}}
 
 
 def mark_prepared(save_folder, options, inputs=()):
@@ -54,7 +118,8 @@ def mark_prepared(save_folder, options, inputs=()):
     Arguments
     ---------
     save_folder : str
-        The prepared folder; its CSV files are remembered by their hash.
+        The prepared folder; its CSV files, classes.txt and coverage.json are
+        remembered by their hash.
     options : dict
         All that the result depends on; must be fit for JSON.
     inputs : list of str
@@ -71,11 +136,9 @@ def mark_prepared(save_folder, options, inputs=()):
     >>> is_prepared(folder, {"fold": 1}), is_prepared(folder, {"fold": 2})
     (True, False)
     """
-    names = sorted(n for n in os.listdir(save_folder) if n.endswith(".csv"))
-    fingerprint = _describe(options, inputs)
-    fingerprint["outputs"] = {
-        name: hash_file(os.path.join(save_folder, name)) for name in names
-    }
+    outputs = [n for n in os.listdir(save_folder) if n.endswith(".csv")]
+    outputs += REPORTS
+    fingerprint = _describe(save_folder, options, inputs, outputs)
     with atomic_writer(os.path.join(save_folder, FINGERPRINT_FILE)) as file:
         json.dump(fingerprint, file, indent=2)
 
@@ -95,16 +158,10 @@ def is_prepared(save_folder, options, inputs=()):
     Returns
     -------
     prepared : bool
-        False also if one of the CSV files written then has changed since.
+        False also if one of the files written then has changed since.
     """
-    path = os.path.join(save_folder, FINGERPRINT_FILE)
-    try:
-        with open(path, encoding="utf-8") as file:
-            fingerprint = json.load(file)
-        outputs = fingerprint.pop("outputs")
-    except (FileNotFoundError, KeyError, json.JSONDecodeError):
+    fingerprint = _read_fingerprint(save_folder)
+    if not fingerprint["outputs"]:
         return False
-    return fingerprint == _describe(options, inputs) and all(
-        hash_file(os.path.join(save_folder, name)) == digest
-        for name, digest in outputs.items()
-    )
+    outputs = {*fingerprint["outputs"], *REPORTS}
+    return fingerprint == _describe(save_folder, options, inputs, outputs)

@@ -6,9 +6,9 @@ Authors
 
 import json
 import os
+import sys
 from typing import NamedTuple
 
-import speechbrain as sb
 import torch
 from hyperpyyaml import load_hyperpyyaml
 from speechbrain.dataio.encoder import CategoricalEncoder
@@ -19,6 +19,7 @@ from speechbrain_pib.dataio.clip_datasets import (
     load_label_encoder,
 )
 from speechbrain_pib.training.arguments import parse_recipe_arguments
+from speechbrain_pib.training.output_folders import OutputFolder
 
 
 class RecipeData(NamedTuple):
@@ -43,6 +44,9 @@ class RecipeData(NamedTuple):
 def start_experiment(script, miniature=None, arguments=None):
     """Read the command line and make the output folder.
 
+    A folder that holds a training is left as it is until the data are known,
+    too (see `load_data`). No other run can use it until this process ends.
+
     Arguments
     ---------
     script : str
@@ -58,40 +62,60 @@ def start_experiment(script, miniature=None, arguments=None):
         The loaded hyperparameters.
     run_opts : dict
         SpeechBrain's run options.
+    folder : OutputFolder
+        The output folder.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds a training with other settings, or another run is
+        in it.
 
     Example
     -------
-    >>> hparams, run_opts = start_experiment("train.py")  # doctest: +SKIP
+    >>> hparams, run_opts, folder = start_experiment(
+    ...     "train.py"
+    ... )  # doctest: +SKIP
     """
+    sys.excepthook = _print_message
     hparams_file, run_opts, overrides = parse_recipe_arguments(
         script, miniature, arguments
     )
     if not torch.distributed.is_initialized():
         ddp_init_group(run_opts)
+    folder = OutputFolder(script, hparams_file, overrides, run_opts)
+    continued = run_on_main(folder.enter)
     with open(hparams_file) as file:
         hparams = load_hyperpyyaml(file, overrides)
-    sb.create_experiment_directory(
-        experiment_directory=hparams["output_folder"],
-        hyperparams_to_save=hparams_file,
-        overrides=overrides,
-    )
-    return hparams, run_opts
+    if not continued:
+        folder.begin()
+    return hparams, run_opts, folder
 
 
-def load_data(prepare, hparams, splits, make_datasets=clip_datasets):
+def _print_message(kind, error, traceback):
+    """Print an error; a ValueError says itself what to do."""
+    if issubclass(kind, ValueError):
+        print(f"{kind.__name__}: {error}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, traceback)
+
+
+def load_data(prepare, hparams, splits, folder, make_datasets=clip_datasets):
     """Get the data sets of a recipe from raw files, or from a packed folder.
 
     Arguments
     ---------
     prepare : callable
         Called with hparams on the main process, unless there is a packed
-        folder; writes the manifests, classes.txt and coverage.json into the
-        output folder.
+        folder; writes the manifests, classes.txt and coverage.json into
+        hparams["output_folder"].
     hparams : dict
         "packed_folder" (see speechbrain_pib.dataio.packing.manifests) where
         there can be one, "output_folder" and what make_datasets needs.
     splits : list
         As for make_datasets.
+    folder : OutputFolder
+        As from start_experiment.
     make_datasets : callable
         Such as clip_datasets, or one for videos with the same arguments.
 
@@ -100,22 +124,30 @@ def load_data(prepare, hparams, splits, make_datasets=clip_datasets):
     data : RecipeData
         The data sets are those of `splits`.
 
+    Raises
+    ------
+    ValueError
+        If the output folder holds a training on other data.
+
     Example
     -------
-    >>> load_data(prepare, hparams, ("train", "test"))  # doctest: +SKIP
+    >>> load_data(prepare, hparams, ("train", "test"), folder)  # doctest: +SKIP
     """
-    folder = hparams.get("packed_folder")
-    if folder is None:
-        folder = hparams["output_folder"]
-        run_on_main(prepare, args=[hparams])
-    with open(os.path.join(folder, "coverage.json"), encoding="utf-8") as file:
+    source = hparams.get("packed_folder")
+    if source is None:
+        source = hparams["output_folder"]
+        run_on_main(folder.prepare, args=[prepare, hparams])
+    else:
+        run_on_main(folder.check_data, args=[source])
+    folder.begin()
+    with open(os.path.join(source, "coverage.json"), encoding="utf-8") as file:
         coverage = json.load(file)
-    label_encoder = load_label_encoder(os.path.join(folder, "classes.txt"))
-    datasets = make_datasets(folder, splits, hparams, label_encoder)
+    label_encoder = load_label_encoder(os.path.join(source, "classes.txt"))
+    datasets = make_datasets(source, splits, hparams, label_encoder)
     return RecipeData(label_encoder, datasets, coverage)
 
 
-def load_challenge_data(prepare, hparams, run_opts):
+def load_challenge_data(prepare, hparams, run_opts, folder):
     """As load_data; a list without labels takes the place of the test.
 
     Arguments
@@ -125,6 +157,8 @@ def load_challenge_data(prepare, hparams, run_opts):
     hparams : dict
         As for load_data, and "submission_list".
     run_opts : dict
+        As from start_experiment.
+    folder : OutputFolder
         As from start_experiment.
 
     Returns
@@ -139,7 +173,9 @@ def load_challenge_data(prepare, hparams, run_opts):
 
     Example
     -------
-    >>> load_challenge_data(prepare, hparams, run_opts)  # doctest: +SKIP
+    >>> load_challenge_data(
+    ...     prepare, hparams, run_opts, folder
+    ... )  # doctest: +SKIP
     """
     splits = ["train", "valid", "test"]
     if hparams["submission_list"] is not None:
@@ -149,7 +185,7 @@ def load_challenge_data(prepare, hparams, run_opts):
                 "then give it with --test_only=True"
             )
         splits.append("submission")
-    data = load_data(prepare, hparams, splits)
+    data = load_data(prepare, hparams, splits, folder)
     datasets = data.datasets
     datasets["test"] = datasets.pop("submission", datasets["test"])
     return data
