@@ -40,6 +40,7 @@ setup(
         "torchaudio>=2.7.1",
         "speechbrain>=1.1.2",
         "hyperpyyaml",
+        "ruamel.yaml",
         "PyYAML",
         "numpy",
         "librosa",
@@ -48,8 +49,9 @@ setup(
         "jinja2",  # huggingface_hub fills in model cards with it
         "scikit-learn",
         "matplotlib",
-        # Goes on with another kind of lock where flock does not exist.
-        "filelock>=3.24",
+        # Goes on with another kind of lock where flock does not exist; a lock
+        # is not kept by the forked workers of a process that was killed.
+        "filelock>=3.30",
         "pooch",
         "tqdm",
         "huggingface_hub",

@@ -152,12 +152,16 @@ BANNER = """No --data_folder was given.
 
 def _select_overrides(path, hparams_file, taken):
     """Take the miniature's overrides of what this hyperparameter file holds
-    and the user did not set."""
+    and the user did not set; those under the name of the file come first."""
     with open(hparams_file) as file:
         known = {key.value for key, _ in yaml.compose(file).value}
     with open(path) as file:
         node = yaml.compose(file)
+    overrides = {key.value: (key, value) for key, value in node.value}
+    section = overrides.get(os.path.basename(hparams_file))
+    if section is not None:
+        overrides |= {key.value: (key, v) for key, v in section[1].value}
     node.value = [
-        (key, value) for key, value in node.value if key.value in known - taken
+        overrides[name] for name in overrides if name in known - taken
     ]
     return yaml.serialize(node)

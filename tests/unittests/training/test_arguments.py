@@ -42,6 +42,13 @@ def test_without_data_the_miniature_overrides_what_exists(script, caplog):
     assert "MINIATURE" in caplog.text and "--data_folder=" in caplog.text
 
 
+def test_a_miniature_has_overrides_for_one_file_alone(script, tmp_path):
+    with open(tmp_path / "hparams/mini.yaml", "a") as file:
+        file.write("pib.yaml:\n    epochs: 3\nbackbone.yaml:\n    epochs: 4\n")
+    assert load(script)["epochs"] == 3
+    assert load(script, "--epochs=7")["epochs"] == 7
+
+
 def test_the_user_overrides_the_miniature(script):
     assert load(script, "--epochs=7")["epochs"] == 7
 
