@@ -216,9 +216,8 @@ def report_coverage(found, missing, classes, save_folder):
     if missing:
         logger.warning(
             "%d clips are missing or unreadable and left out; see "
-            "missing.csv and coverage.csv in %s",
+            "missing.csv and coverage.csv beside the manifests",
             len(missing),
-            save_folder,
         )
     return coverage
 

@@ -140,11 +140,19 @@ def load_data(prepare, hparams, splits, folder, make_datasets=clip_datasets):
     else:
         run_on_main(folder.check_data, args=[source])
     folder.begin()
-    with open(os.path.join(source, "coverage.json"), encoding="utf-8") as file:
-        coverage = json.load(file)
+    coverage = _read_coverage(os.path.join(source, "coverage.json"))
     label_encoder = load_label_encoder(os.path.join(source, "classes.txt"))
     datasets = make_datasets(source, splits, hparams, label_encoder)
     return RecipeData(label_encoder, datasets, coverage)
+
+
+def _read_coverage(path):
+    """What report_coverage wrote."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}); pack again") from error
 
 
 def load_challenge_data(prepare, hparams, run_opts, folder):

@@ -12,6 +12,7 @@ import json
 import os
 import re
 from itertools import chain
+from os.path import isfile
 
 import ruamel.yaml
 from hyperpyyaml import resolve_references
@@ -47,12 +48,11 @@ RUN_OPTIONS = (
     *("max_grad_norm", "grad_accumulation_factor", "debug"),
 )
 
-# What else may change for a test alone: how clips are heard or steps seen in
-# it, and how the weights that it finds were trained.
+# For a test alone also how it hears clips or looks at steps, and what its
+# weights, which are there, were trained with on the command line.
 MAY_DIFFER_IN_TESTS = {
-    "test_views",
-    "test_attention",
-    "processes",
+    *MAY_DIFFER,
+    *("test_views", "test_attention", "processes"),
     *RUN_OPTIONS,
 }
 
@@ -73,15 +73,14 @@ def describe_options(hparams_file, overrides=None):
     ---------
     hparams_file : str
         HyperPyYAML.
-    overrides : str
-        YAML.
+    overrides : str or dict
+        YAML, or what it holds.
 
     Returns
     -------
     options : dict
         Name of each value ("lr", "model.fbank.n_mels", "depths[0]") to the
-        value; of objects, their name to that of their class. Weights are
-        described by their content.
+        value; of objects, their name to that of their class.
 
     Example
     -------
@@ -100,9 +99,6 @@ def describe_options(hparams_file, overrides=None):
             if not name.startswith("__")
         )
     )
-    for name, value in options.items():
-        if name in CONTENTS or name.endswith("_weights"):
-            options[name] = _describe_content(value)
     # As they are when they were stored.
     return json.loads(json.dumps(options, default=str))
 
@@ -123,10 +119,36 @@ def _flatten(node, name):
         yield name, node
 
 
+def describe_contents(options):
+    """Replace the names of weights and features by what is in the files.
+
+    Arguments
+    ---------
+    options : dict
+        As from `describe_options`.
+
+    Returns
+    -------
+    options : dict
+
+    Example
+    -------
+    >>> describe_contents({"lr": 0.1, "fusion_weights": "no/such/file"})
+    {'lr': 0.1, 'fusion_weights': 'no file'}
+    """
+    return {
+        name: _describe_content(value)
+        if name in CONTENTS or name.endswith("_weights")
+        else value
+        for name, value in options.items()
+    }
+
+
 def _describe_content(path):
-    """The hash of a file; the path itself if it is none."""
-    digest = hash_file(path) if path and os.path.isfile(path) else None
-    return path if digest is None else f"sha256 {digest[:12]}"
+    """Describe a file by its hash, as far as there is one."""
+    if path is None:
+        return None
+    return f"sha256 {hash_file(path)[:12]}" if isfile(path) else "no file"
 
 
 def describe_run(run_opts, options):
@@ -242,7 +264,8 @@ def load_fingerprint(folder):
     Returns
     -------
     fingerprint : dict
-        Also with "version", of this package; None if there is none.
+        Also with "version", of this package; None if there is none that can
+        be read.
 
     Example
     -------
@@ -254,7 +277,7 @@ def load_fingerprint(folder):
             os.path.join(folder, FINGERPRINT_FILE), encoding="utf-8"
         ) as file:
             return json.load(file)
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return None
 
 
@@ -277,9 +300,9 @@ def guess_fingerprint(folder):
     {'version': None, 'options': {}, 'data': {}}
     """
     described = {"version": None, "options": {}, "data": {}}
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, ruamel.yaml.YAMLError):
         path = os.path.join(folder, "hyperparams.yaml")
-        described["options"] = describe_options(path)
+        described["options"] = describe_contents(describe_options(path))
         described["data"] = describe_data(folder)
     return described
 

@@ -18,6 +18,7 @@ from speechbrain_pib.dataio.preparation import staged_preparation
 from speechbrain_pib.training.fingerprints import (
     MAY_DIFFER,
     MAY_DIFFER_IN_TESTS,
+    describe_contents,
     describe_data,
     describe_options,
     describe_run,
@@ -58,19 +59,11 @@ class OutputFolder:
     locked = set()  # their folders
 
     def __init__(self, script, hparams_file, overrides, run_opts):
-        options = describe_options(hparams_file, overrides)
-        self.path = options["output_folder"]
-        self.save_folder = options["save_folder"]
-        self.source = {"hyperparams_to_save": hparams_file}
-        self.source["overrides"] = overrides
-        self.test_only = run_opts["test_only"]
-        self.options = {
-            "recipe": os.path.basename(
-                os.path.dirname(os.path.abspath(script))
-            ),
-            **options,
-            **describe_run(run_opts, options),
-        }
+        self.script, self.run_opts = script, run_opts
+        self.hparams_file, self.overrides = hparams_file, overrides
+        self.hparams = describe_options(hparams_file, overrides)
+        self.path = self.hparams["output_folder"]
+        self.save_folder = self.hparams["save_folder"]
         self.made_with = None  # the fingerprint of a training that is there
         self.begun = False
 
@@ -96,17 +89,19 @@ class OutputFolder:
             if self.made_with is None:
                 self.made_with = guess_fingerprint(self.path)
                 logger.warning(
-                    "%s holds a training of an older version, which noted its "
-                    "settings and data in part: only these are compared",
+                    "%s holds a training of an older version: only what its "
+                    "hyperparams.yaml and manifests say can be compared",
                     self.path,
                 )
-            self._compare("options", self.options)
+            self._compare("options", self._describe_options())
         return self.made_with is not None
 
     def begin(self):
         """Write what the run is made with; for all processes, once."""
         if not self.begun:
-            sb.create_experiment_directory(self.path, **self.source)
+            sb.create_experiment_directory(
+                self.path, self.hparams_file, self.overrides
+            )
             self.begun = True
 
     def prepare(self, prepare, hparams):
@@ -129,8 +124,8 @@ class OutputFolder:
             self.check_data(staging)
 
     def check_data(self, source):
-        """Compare the data, and keep the fingerprint of a new training; for
-        the main process.
+        """Compare the data, and store what a training is made with; for the
+        main process.
 
         Arguments
         ---------
@@ -145,17 +140,26 @@ class OutputFolder:
         data = describe_data(source)
         if self.made_with is not None:
             self._compare("data", data)
-        if not self.test_only:
-            made_with = {"options": self.options, "data": data}
-            save_fingerprint(self.save_folder, self.made_with or made_with)
+        if not self.run_opts["test_only"]:
+            # Features and weights of a miniature are made after `enter`.
+            made_with = {"options": self._describe_options(), "data": data}
+            save_fingerprint(self.save_folder, made_with)
+
+    def _describe_options(self):
+        """Describe what decides what is learned, beside the data."""
+        return {
+            "recipe": Path(self.script).resolve().parent.name,
+            **describe_contents(self.hparams),
+            **describe_run(self.run_opts, self.hparams),
+        }
 
     def _compare(self, part, now):
         """Raise if a part of the fingerprint is another now."""
-        in_tests = MAY_DIFFER_IN_TESTS if self.test_only else set()
+        test_only = self.run_opts["test_only"]
         changes = find_changes(
             self.made_with[part],
             now,
-            may_differ=MAY_DIFFER | in_tests,
+            may_differ=MAY_DIFFER_IN_TESTS if test_only else MAY_DIFFER,
             same_version=self.made_with["version"] == __version__,
         )
         if changes:

@@ -16,5 +16,6 @@ def test_a_list_without_labels_is_refused_for_a_training():
             prepared.append,
             {"submission_list": "test.csv"},
             {"test_only": False},
+            folder=None,
         )
     assert not prepared
