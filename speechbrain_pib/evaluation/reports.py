@@ -119,8 +119,8 @@ def _remarks(results):
         )
     if results.get("nonfinite"):
         lines.append(
-            f"The scores of {len(results['nonfinite'])} clips are not finite; "
-            "they are left out, see results.json."
+            f"{len(results['nonfinite'])} clips have scores that are not finite "
+            "and are left out; see results.json."
         )
     for number, row in enumerate(results.get("overlap", {}).values()):
         lines.append(

@@ -128,5 +128,5 @@ def require_finite(module):
         raise ValueError(
             f"the training broke down: {nonfinite[0]} is not finite; nothing "
             "is saved, the checkpoint before is kept. Lower lr, and look for "
-            "clips named above"
+            "clips with absurd samples"
         )

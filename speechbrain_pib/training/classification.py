@@ -183,7 +183,7 @@ class ClassificationBrain(sb.Brain):
         loss = super().fit_batch(batch)
         if not loss.isfinite():
             logger.warning(
-                "Not learned from, the loss is %s: %s",
+                "Left out of the training, the loss is %s: %s",
                 loss.item(),
                 ", ".join(batch.id),
                 main_process_only=False,

@@ -106,5 +106,5 @@ def test_clips_that_are_left_out_are_told_and_not_drawn(tmp_path):
     text = write_results(
         str(tmp_path), results, scores, ["x", "y"], descriptions, {"b": {}}
     )
-    assert "The scores of 1 clips are not finite" in text
+    assert "1 clips have scores that are not finite" in text
     assert not list((tmp_path / "replays").iterdir())
