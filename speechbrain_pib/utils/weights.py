@@ -158,12 +158,13 @@ def check_integrity(path):
             damaged = archive.testzip()
     except zipfile.BadZipFile as error:
         raise ValueError(
-            f"{path} is damaged or incomplete ({error}); get it again"
+            f"{path} is damaged or incomplete ({error}); copy, download or "
+            "train it again"
         ) from error
     if damaged is not None:
         raise ValueError(
-            f"{path} is damaged: the checksum of {damaged} is wrong; get it "
-            "again"
+            f"{path} is damaged: the checksum of {damaged} is wrong; copy, "
+            "download or train it again"
         )
 
 

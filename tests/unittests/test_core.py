@@ -71,33 +71,6 @@ def test_gradients_of_all_groups_are_clipped_together(brain):
     assert all(step.abs().max() > 0 for step in steps)
 
 
-@pytest.mark.parametrize("kept", [None, 0.0, 0.5, 0.99])
-def test_a_half_written_checkpoint_is_put_aside(brain, kept, caplog):
-    brain.init_optimizers()
-    good = brain.checkpointer.save_checkpoint(meta={"top1": 0.1})
-    half = brain.checkpointer.save_checkpoint(meta={"top1": 0.9})
-    weights = half.path / "model.ckpt"
-    if kept is None:
-        weights.unlink()
-    else:
-        data = weights.read_bytes()
-        weights.write_bytes(data[: int(kept * len(data))])
-    brain.on_evaluate_start(max_key="top1")
-    assert "lacks model" in caplog.text and str(half.path) in caplog.text
-    assert good.path.exists() and not half.path.exists()
-    assert (half.path.parent / f"interrupted-{half.path.name}").exists()
-
-
-def test_a_checkpoint_without_description_is_put_aside(brain, caplog):
-    brain.init_optimizers()
-    good = brain.checkpointer.save_checkpoint(meta={"top1": 0.1})
-    half = brain.checkpointer.save_checkpoint(meta={"top1": 0.9})
-    (half.path / "CKPT.yaml").write_text("")
-    brain.on_evaluate_start(max_key="top1")
-    assert good.path.exists() and not half.path.exists()
-    brain.checkpointer.save_and_keep_only(meta={"top1": 0.2}, num_to_keep=1)
-
-
 def test_nothing_to_evaluate_is_an_error(brain):
     with pytest.raises(FileNotFoundError, match="train first"):
         brain.on_evaluate_start()
@@ -121,29 +94,6 @@ def test_the_training_order_follows_seed_and_epoch(brain):
 
     assert order(1, 1) == order(1, 1)
     assert len({tuple(order(*it)) for it in ((1, 1), (1, 2), (2, 1))}) == 3
-
-
-class RandomNumbers(torch.utils.data.Dataset):
-    """What a worker draws for each item."""
-
-    def __len__(self):
-        return 4
-
-    def __getitem__(self, index):
-        return torch.rand(())
-
-
-def test_what_workers_draw_follows_seed_and_epoch(brain):
-    def draws(seed, epoch):
-        brain.hparams.seed = seed
-        loader = brain.make_dataloader(
-            RandomNumbers(), sb.Stage.TRAIN, ckpt_prefix=None, num_workers=1
-        )
-        brain.on_stage_start(sb.Stage.TRAIN, epoch)
-        return tuple(torch.cat([torch.atleast_1d(x) for x in loader]).tolist())
-
-    assert draws(1, 1) == draws(1, 1)
-    assert len({draws(*it) for it in ((1, 1), (1, 2), (2, 1))}) == 3
 
 
 def test_random_segments_of_a_test_clip_do_not_depend_on_its_batch(brain):

@@ -93,3 +93,18 @@ def test_clips_of_several_labels_have_no_confusion_matrix(tmp_path):
     descriptions = describe_outputs(0, [])
     write_results(str(tmp_path), results, scores, ["x", "y"], descriptions, {})
     assert not (tmp_path / "confusion_matrix.png").exists()
+
+
+def test_clips_that_are_left_out_are_told_and_not_drawn(tmp_path):
+    scores = ClipScores()
+    spoiled = torch.eye(2)
+    spoiled[1] = torch.nan
+    scores.append(["a", "b"], torch.eye(2), {"fused": spoiled})
+    scores.gather()
+    results = {"scores": {"fused": {"mAP": 1.0}}, "nonfinite": ["b"]}
+    descriptions = describe_outputs(0, [])
+    text = write_results(
+        str(tmp_path), results, scores, ["x", "y"], descriptions, {"b": {}}
+    )
+    assert "1 clips have scores that are not finite" in text
+    assert not list((tmp_path / "replays").iterdir())
