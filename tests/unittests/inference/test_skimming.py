@@ -220,6 +220,7 @@ def test_other_features_cannot_be_exported(exported):
         )
 
 
+@pytest.mark.slow
 def test_the_shell_prints_labels_and_looks(exported, tmp_path):
     missing = tmp_path / "missing.mp4"
     command = [sys.executable, "-m", "speechbrain_pib", "classify-video"]

@@ -208,6 +208,7 @@ def test_a_changed_label_or_a_lost_shard_is_packed_again(manifests, tmp_path):
     assert all(item["readable"] for item in read_items(packed))
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(manifests, tmp_path):
     packed = tmp_path / "packed"
     command = [sys.executable, "-m", "speechbrain_pib.dataio.packing.manifests"]
@@ -227,6 +228,7 @@ def test_a_killed_run_goes_on(manifests, tmp_path):
     assert all(item["readable"] for item in read_items(packed))
 
 
+@pytest.mark.slow
 def test_one_process_at_a_time_packs_into_a_folder(manifests, tmp_path):
     packed = tmp_path / "packed"
     code = (
