@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -35,7 +36,6 @@ def fake_torchaudio(folder, error):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "error",
     [
@@ -61,7 +61,6 @@ def test_torchaudio_that_does_not_fit_gives_one_line_with_the_remedy(
     assert "libc10_cuda" not in result.stderr
 
 
-@pytest.mark.slow
 def test_import_loads_no_heavy_library():
     code = (
         "import sys, speechbrain_pib\n"

@@ -387,7 +387,6 @@ def test_bfloat16_is_close():
     assert torch.allclose(output.logits.float(), expected.logits, atol=0.2)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"selection": "hard", "subsample": 2}])
 def test_forward_is_one_graph(options):
     skimmer = random_skimmer(glimpses=2, **options)
