@@ -116,7 +116,9 @@ def make_dataset(path):
     return dataset
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize(
+    "method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)]
+)
 def test_workers_read_what_the_parent_reads(tmp_path, method):
     dataset = make_dataset(write_rows(tmp_path / "a.csv", 50))
     loader = make_dataloader(

@@ -191,7 +191,9 @@ def read_in_child(arguments):
     return read_often(*arguments)
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize(
+    "method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)]
+)
 def test_hdf5_is_read_right_in_many_processes(tmp_path, ramp, method):
     path = write_hdf5(tmp_path / "a.hdf5", a=(ramp, RATE))
     # The parent has the file open when the children begin.

@@ -157,5 +157,6 @@ def test_a_truncated_file_is_not_packed(tmp_path):
         read_samples(tmp_path / "a.flac")
 
 
+@pytest.mark.slow
 def test_results_keep_their_order_in_processes():
     assert list(map_processes(abs, range(-9, 0), 2)) == list(range(9, 0, -1))

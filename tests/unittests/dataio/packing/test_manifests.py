@@ -213,6 +213,7 @@ def test_a_changed_label_or_a_lost_shard_is_packed_again(manifests, tmp_path):
     assert all(item["readable"] for item in read_items(packed))
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(manifests, tmp_path):
     packed = tmp_path / "packed"
     code = (
@@ -233,6 +234,7 @@ def test_a_killed_run_goes_on(manifests, tmp_path):
     assert all(item["readable"] for item in read_items(packed))
 
 
+@pytest.mark.slow
 def test_one_process_at_a_time_packs_into_a_folder(manifests, tmp_path):
     packed = tmp_path / "packed"
     code = (

@@ -92,6 +92,7 @@ def test_full_scale_does_not_wrap_around(tmp_path):
     assert samples[200:-200].min() > 0.9
 
 
+@pytest.mark.slow
 def test_folder_is_extracted_in_parallel_and_resumed(tmp_path, videos):
     folder = str(videos)
     done = extract_folder(folder, str(tmp_path), 24000, processes=2)

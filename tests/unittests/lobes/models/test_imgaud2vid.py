@@ -128,6 +128,7 @@ def test_features_of_missing_sound_are_zeros(device):
     assert torch.equal(features[0], model.audio_features(wavs)[0])
 
 
+@pytest.mark.slow
 def test_student_learns_from_a_teacher_end_to_end(device):
     torch.manual_seed(0)
     model = ImgAud2Vid(4).to(device)
