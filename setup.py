@@ -37,6 +37,7 @@ setup(
         "hyperpyyaml",
         "librosa",
         "h5py",
+        "soxr",
         "soundfile",
         "scikit-learn",
         "matplotlib",
