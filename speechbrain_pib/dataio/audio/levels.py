@@ -69,7 +69,7 @@ def find_fault(mono, channels=None):
     mixed = channels is not None and channels.shape[1] > 1
     loudest = find_peak(channels) if mixed else peak
     if not loudest < float("inf"):
-        return "holds samples that are not finite (NaN or infinite)"
+        return "holds samples that are not finite, NaN or infinite"
     whole = mono if channels is None else channels
     # Whole numbers beyond full scale are integers, however quiet the passage.
     if peak > MAX_PEAK or (loudest > 1 and torch.equal(whole, whole.round())):
