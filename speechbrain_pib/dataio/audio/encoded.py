@@ -57,35 +57,47 @@ def open_encoded(locator, duration=None):
     """
     with contextlib.ExitStack() as opened:
         source = opened.enter_context(open_bytes(locator))
-        try:
-            file = soundfile.SoundFile(sndfile_target(source))
+        file, reason = _try_sndfile(source)
+        if file is not None:
             opened.enter_context(file)
-            stream = _choose_stream(source, file, duration)
-        except soundfile.LibsndfileError as error:
-            reason = "is not an audio file that can be read"
-            stream = decode_with_av, f"{reason}: {error.error_string}"
-        except ValueError as error:
-            raise UnreadableAudioError(f"{locator} {error}") from error
-        if stream is None:
+        if not _agrees(file, duration):
+            reason = _find_doubt(locator, source, file) or reason
+        if reason is None and file.seekable() and file.frames < UNKNOWN_FRAMES:
             audio = EncodedAudio(locator, source, file)
             opened.pop_all()
             return audio
-    return StreamedAudio(locator, *stream)
+    if reason is None:
+        return StreamedAudio(locator, decode_with_sndfile, "is damaged")
+    return StreamedAudio(locator, decode_with_av, reason)
 
 
-def _choose_stream(source, file, duration):
-    """How to decode a file from its beginning, and why; None if libsndfile
-    reads all of it, from any place on."""
-    seekable = file.seekable() and file.frames < UNKNOWN_FRAMES
-    if seekable and duration is not None:
-        if is_same_duration(file.frames / file.samplerate, duration):
-            return None
+def _try_sndfile(source):
+    """The file as libsndfile opens it, or None and why not."""
+    try:
+        return soundfile.SoundFile(sndfile_target(source)), None
+    except soundfile.LibsndfileError as error:
+        return None, (
+            f"is not an audio file that can be read: {error.error_string}"
+        )
+
+
+def _agrees(file, duration):
+    """Whether the header says what was measured before."""
+    if file is None or duration is None:
+        return False
+    return is_same_duration(file.frames / file.samplerate, duration)
+
+
+def _find_doubt(locator, source, file):
+    """Why the header's number of samples cannot be believed, or None."""
     position = source.tell()
-    doubt = find_doubt(source, file.format, file.frames)
-    source.seek(position)
-    if doubt is not None:
-        return decode_with_av, doubt
-    return None if seekable else (decode_with_sndfile, "is damaged")
+    kind, frames = (file.format, file.frames) if file else (None, None)
+    try:
+        return find_doubt(source, kind, frames)
+    except ValueError as error:
+        raise UnreadableAudioError(f"{locator} {error}") from error
+    finally:
+        source.seek(position)
 
 
 class EncodedAudio(AudioReader):

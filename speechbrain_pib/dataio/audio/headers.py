@@ -59,9 +59,9 @@ def find_doubt(file, kind, frames):
     file : io.RawIOBase
         The encoded bytes.
     kind : str
-        Format, as libsndfile names it.
+        Format, as libsndfile names it; None if it does not know it.
     frames : int
-        Samples per channel, as libsndfile has it from the header.
+        Samples per channel, as libsndfile has it from the header, or None.
 
     Returns
     -------
@@ -76,9 +76,10 @@ def find_doubt(file, kind, frames):
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
-    head = file.read(8)
-    if head[:4] == b"RIFF":
-        return _doubt_riff(int.from_bytes(head[4:], "little") + 8, size, frames)
+    head = file.read(12)
+    if head[:4] == b"RIFF" and head[8:] == b"WAVE":
+        expected = int.from_bytes(head[4:8], "little") + 8
+        return _doubt_wav(expected, size, frames)
     if kind == "MP3":
         return _doubt_mp3(file, size)
     if kind == "OGG" and _count(file, b"OggS\0\2") > 1:
@@ -112,7 +113,7 @@ def check_single(file, kind):
         )
 
 
-def _doubt_riff(expected, size, frames):
+def _doubt_wav(expected, size, frames):
     """As find_doubt, of a wav of some bytes, whose header expects others."""
     if frames == 0 and size > RIFF_HEADER_SIZE:
         return "has a header that was never finished"

@@ -116,6 +116,7 @@ def open_bytes(locator):
     except OSError as error:
         raise UnreadableAudioError(f"{locator}: {error}") from error
     behind = skip_id3(file, start)
+    file.seek(behind)
     if behind > start and file.read(4) in KINDS_BEHIND_TAGS:
         start, size = behind, start + size - behind
     file.seek(0)
