@@ -117,46 +117,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_open_once.cache_clear)
 
 
-def list_datasets(path):
-    """Lists the datasets of an HDF5 file, those of groups as well.
-
-    Arguments
-    ---------
-    path : str
-        The file.
-
-    Returns
-    -------
-    datasets : dict
-        Key to whether the dataset has its rate as an attribute. Links to
-        other places are not followed.
-
-    Raises
-    ------
-    UnreadableAudioError
-        If it cannot be opened, see `open_hdf5`, or is damaged.
-
-    Example
-    -------
-    >>> path = str(getfixture("tmpdir") / "audio.hdf5")
-    >>> with h5py.File(path, "w") as file:
-    ...     file["P01/P01_01"] = [0.0] * 24000
-    >>> list_datasets(path)
-    {'P01/P01_01': False}
-    """
-    datasets = {}
-
-    def visit(key, item):
-        if isinstance(item, h5py.Dataset):
-            datasets[key] = "sample_rate" in item.attrs
-
-    try:
-        open_hdf5(path).visititems(visit)
-    except (OSError, RuntimeError) as error:
-        raise UnreadableAudioError(f"{path} is damaged: {error}") from error
-    return datasets
-
-
 def _find_dataset(file, path, key):
     """A dataset that is in the file itself."""
     parts = key.strip("/").split("/")

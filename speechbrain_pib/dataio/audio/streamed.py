@@ -22,9 +22,9 @@ from speechbrain_pib.dataio.audio.sources import (
     sndfile_target,
 )
 from speechbrain_pib.dataio.video.files import (
-    MISSING_SECONDS,
+    UnreadableVideoError,
     best_stream,
-    declared_end,
+    check_complete,
     import_av,
 )
 
@@ -195,6 +195,8 @@ def decode_with_av(locator):
             yield from _decode_container(container)
     except av.FFmpegError as error:
         raise OSError(error.strerror) from error
+    except UnreadableVideoError as error:  # it ends before its header says
+        raise OSError(str(error)) from error
 
 
 def _decode_container(container):
@@ -215,12 +217,6 @@ def _decode_container(container):
         for part in resampler.resample(frame):
             frames += part.samples
             yield first.sample_rate, part.to_ndarray().T
-    declared = declared_end(container, stream)
-    if first is None or declared is None:
-        return
-    end = (first.time or 0) + frames / first.sample_rate
-    if end < declared - MISSING_SECONDS:
-        raise OSError(
-            f"truncated: by its header it ends at {declared:.2f} s, but it "
-            f"does at {end:.2f} s"
-        )
+    if first is not None:
+        end = (first.time or 0) + frames / first.sample_rate
+        check_complete(container, stream, end)
