@@ -152,6 +152,30 @@ def _settle(folder, earlier):
         shutil.rmtree(earlier, ignore_errors=True)
 
 
+def printable(text):
+    """Text that does not move the cursor, nor fail to be written.
+
+    Arguments
+    ---------
+    text : str
+        Perhaps with line breaks, control characters or bytes that are not
+        UTF-8, as the names of files that others wrote have them.
+
+    Returns
+    -------
+    text : str
+        The same, with such characters escaped as Python does it.
+
+    Example
+    -------
+    >>> printable("two\\nlines, \\x1b[2J")
+    'two\\\\nlines, \\\\x1b[2J'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 @contextlib.contextmanager
 def locked_folder(folder):
     """Make a folder, and keep other processes out that also ask.

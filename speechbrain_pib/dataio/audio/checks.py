@@ -8,41 +8,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tqdm.contrib import tqdm
 
+from speechbrain_pib.dataio.audio.levels import SILENT_PEAK, find_peak
 from speechbrain_pib.dataio.audio.locators import (
     UnreadableAudioError,
     open_audio,
 )
 
-TAIL_SECONDS = 0.05
-BLOCK_SECONDS = 60  # decoded at a time
 FILES_AT_A_TIME = 10000
-
-
-def _check_end(audio):
-    """Raises if audio is empty, or shorter than its header says."""
-    if audio.frames < 1:
-        raise UnreadableAudioError(f"{audio.locator} holds no samples")
-    audio.check_size()
-    tail = min(max(round(TAIL_SECONDS * audio.sample_rate), 1), audio.frames)
-    try:
-        samples = audio.read(audio.frames - tail)
-    except UnreadableAudioError as error:
-        raise UnreadableAudioError(
-            f"{audio.locator} is truncated or damaged at its end: {error}"
-        ) from error
-    if len(samples) < tail:
-        raise UnreadableAudioError(
-            f"{audio.locator} is truncated: its header says "
-            f"{audio.duration:.3f} s, but it ends before that"
-        )
 
 
 def probe_audio(locator):
     """Checks audio without decoding all of it.
 
-    Reads the header and decodes the last 0.05 s, so that a file shorter than
-    its header says is found. An ogg file's header does not say how long it
-    is: a truncated one passes with the duration that is left.
+    Reads the header, compares it with the size of the file, and decodes the
+    last 0.05 s, so that a file shorter than its header says is found. What
+    does not say how long it is, is decoded to know. An ogg file's header does
+    not: a truncated one passes with the duration that is left.
 
     Arguments
     ---------
@@ -57,7 +38,8 @@ def probe_audio(locator):
     Raises
     ------
     UnreadableAudioError
-        If the audio is missing, empty, truncated or not audio.
+        If the audio is missing, empty, truncated or not audio, or if its end
+        is no sound, see `speechbrain_pib.dataio.audio.levels`.
 
     Example
     -------
@@ -69,7 +51,7 @@ def probe_audio(locator):
     0.5
     """
     with open_audio(locator) as audio:
-        _check_end(audio)
+        audio.check_end()
         return audio.duration
 
 
@@ -90,7 +72,8 @@ def check_audio(locator):
     ------
     UnreadableAudioError
         If `probe_audio` raises it, or if the audio is damaged inside, holds
-        samples that are not finite, or is silent: all samples are 0.
+        samples that are no sound, or is silent: none reaches half a step of
+        16 bits (-96 dB).
 
     Example
     -------
@@ -102,19 +85,13 @@ def check_audio(locator):
     0.5
     """
     with open_audio(locator) as audio:
-        _check_end(audio)
-        silent, block = True, BLOCK_SECONDS * audio.sample_rate
-        for start in range(0, audio.frames, block):
-            samples = audio.read(start, block)
-            if len(samples) < min(block, audio.frames - start):
-                raise UnreadableAudioError(
-                    f"{locator} is damaged: it ends within {BLOCK_SECONDS} s "
-                    f"after {start / audio.sample_rate:.0f} s"
-                )
-            silent = silent and not samples.any()
-        if silent:
+        audio.check_end()
+        audio.check_whole()
+        peak = max(map(find_peak, audio.read_blocks()))
+        if peak <= SILENT_PEAK:
             raise UnreadableAudioError(
-                f"{locator} is silent: all its samples are 0"
+                f"{locator} is silent: its largest sample is {peak:.2g} of full "
+                "scale"
             )
         return audio.duration
 

@@ -91,20 +91,22 @@ def test_resampled_views_are_equal_from_everywhere(tmp_path, ramp):
 
 
 def test_stereo_in_hdf5_is_averaged(tmp_path, ramp):
-    path = write_hdf5(tmp_path / "a.h5", a=(np.stack([ramp, -ramp], 1), RATE))
-    assert read_segment(f"{path}::a", 0.0, 1.0, RATE).abs().max() == 0
+    both = np.stack([ramp, ramp // 2 * 4], 1)
+    path = write_hdf5(tmp_path / "a.h5", a=(both // 8, RATE))
+    mean = (both // 8).mean(axis=1) / 2**15
+    assert read_segment(f"{path}::a", 0.0, 9.0, RATE).tolist() == mean.tolist()
 
 
 def test_only_the_slice_is_read_from_hdf5(tmp_path):
     path = str(tmp_path / "huge.hdf5")
     with h5py.File(path, "w") as file:
-        # A terabyte that is not on disk; unwritten samples are 0.
+        # 64 GB that are not on disk; unwritten samples are 0.
         dataset = file.create_dataset(
-            "video", (2**39,), np.int16, chunks=(2**20,)
+            "video", (2**35,), np.int16, chunks=(2**20,)
         )
-        dataset[2**38 : 2**38 + 100] = 7
+        dataset[2**34 : 2**34 + 100] = 7
         dataset.attrs["sample_rate"] = 2**16
-    segment = read_segment(f"{path}::video", 2.0**22, 0.5, 2**16)
+    segment = read_segment(f"{path}::video", 2.0**18, 0.5, 2**16)
     assert segment[:100].tolist() == [7 / 2**15] * 100
     assert len(segment) == 2**15
 
@@ -116,8 +118,7 @@ def test_only_the_window_of_a_tar_is_seen(tmp_path, ramp):
     for n, locator in enumerate(write_tar(tmp_path, *files), start=1):
         with open_audio(locator) as audio:
             assert (audio.frames, audio.sample_rate) == (1000 * n, RATE)
-            audio.check_size()
-            counted = (audio.read() * 2**15).flatten().tolist()
+            counted = (audio.read() * 2**15).tolist()
             assert counted == ramp[: 1000 * n].tolist()
 
 
