@@ -146,6 +146,68 @@ def open_annotations(path):
         ) from error
 
 
+def walk_files(folder):
+    """Find the files in a folder and in all folders below it.
+
+    Links to folders are followed, and each folder is visited once.
+
+    Arguments
+    ---------
+    folder : str
+        Where to search.
+
+    Yields
+    ------
+    path : str
+        Of a file; those of a folder come in order.
+
+    Example
+    -------
+    >>> folder = getfixture("tmpdir")
+    >>> for name in ("b.wav", "a/c.wav"):
+    ...     _ = (folder / name).ensure()
+    >>> [os.path.relpath(path, folder) for path in walk_files(folder)]
+    ['b.wav', 'a/c.wav']
+    """
+    visited = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        if os.path.realpath(place) in visited:
+            folders.clear()
+            continue
+        visited.add(os.path.realpath(place))
+        folders.sort()
+        for name in sorted(names):
+            yield os.path.join(place, name)
+
+
+def file_state(path):
+    """Describe a file so that another content is noticed without reading it.
+
+    Arguments
+    ---------
+    path : str
+        The file.
+
+    Returns
+    -------
+    state : str
+        Its size in bytes, and its time of modification in nanoseconds; None
+        if there is no such file.
+
+    Example
+    -------
+    >>> path = getfixture("tmpdir") / "note.txt"
+    >>> path.write("1234")
+    >>> file_state(path).split()[0], file_state("no/such/file")
+    ('4', None)
+    """
+    try:
+        state = os.stat(path)
+    except OSError:
+        return None
+    return f"{state.st_size} {state.st_mtime_ns}"
+
+
 def hash_ids(ids):
     """A hash of the clips that a result was obtained on.
 

@@ -21,6 +21,7 @@ import pytest
 import soundfile
 import torch
 
+from speechbrain_pib.dataio.audio.crops import read_segment
 from speechbrain_pib.dataio.clip_datasets import (
     clip_datasets,
     load_label_encoder,
@@ -168,11 +169,11 @@ def test_finished_shards_are_kept_and_the_rest_is_done(
     packed, converted = tmp_path / "packed", []
     real = pack._convert
 
-    def count(locator, **options):
-        converted.append(locator)
+    def count(clip, **options):
+        converted.append(clip)
         if len(converted) == 6:
             raise KeyboardInterrupt
-        return real(locator, **options)
+        return real(clip, **options)
 
     monkeypatch.setattr(pack, "_convert", count)
     # Two files of 32 kB fill a shard.
@@ -205,6 +206,40 @@ def test_a_changed_label_or_a_lost_shard_is_packed_again(manifests, tmp_path):
     with tarfile.open(packed / "train-000001.tar") as tar:
         assert tar.getnames()[0] == "clip%2E3%2Fx.flac"
     assert all(item["readable"] for item in read_items(packed))
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_what_was_repaired_is_packed_again(
+    manifests, tmp_path, container, monkeypatch
+):
+    packed, path = tmp_path / "packed", tmp_path / "audio" / "3.wav"
+    pack_manifests(manifests, packed, container=container)
+    samples, _ = soundfile.read(path, dtype="int16")
+    soundfile.write(path, samples[::-1], 16000)
+    converted, real = [], pack._convert
+    monkeypatch.setattr(
+        pack,
+        "_convert",
+        lambda clip, **options: (
+            converted.append(clip[0]) or real(clip, **options)
+        ),
+    )
+    pack_manifests(manifests, packed, container=container)
+    assert converted == [str(path)]
+    rows = {row["ID"]: row for row in ManifestTable(packed / "train.csv")}
+    heard = read_segment(rows["clip.3/x"]["wav"], 0.0, 1.0, 16000)
+    assert (heard * 2**15).tolist() == samples[::-1].tolist()
+
+
+def test_what_was_truncated_since_the_preparation_is_not_packed(
+    manifests, tmp_path
+):
+    path = tmp_path / "audio" / "3.wav"
+    samples, _ = soundfile.read(path, dtype="int16")
+    soundfile.write(path, samples[:9000], 16000)
+    pack_manifests(manifests, tmp_path / "packed")
+    missing = (tmp_path / "packed" / "missing.csv").read_text()
+    assert "3.wav has 0.562 s, by its manifest it should have 1.0" in missing
 
 
 def test_a_killed_run_goes_on(manifests, tmp_path):
