@@ -99,7 +99,7 @@ def plot_video(path, moments, segments, picture, title=None):
         if start <= moment < stop:
             _draw_moment((film, sound), number, moment, min(moment + 1, stop))
     if title:
-        film.set_title(title, loc="left", size=10)
+        film.set_title(title, loc="left", size=10, parse_math=False)
     save_figure(figure, picture)
 
 

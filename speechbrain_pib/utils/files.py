@@ -36,6 +36,52 @@ def printable(text):
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+# What a spreadsheet takes for the beginning of a formula.
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def to_cell(text):
+    """Text for a table that a spreadsheet may open: no formula.
+
+    Arguments
+    ---------
+    text : str
+        What others wrote, such as a label.
+
+    Returns
+    -------
+    cell : str
+        With an apostrophe before a sign that would begin a formula.
+
+    Example
+    -------
+    >>> to_cell("=1+1"), to_cell("dog"), from_cell(to_cell("=1+1"))
+    ("'=1+1", 'dog', '=1+1')
+    """
+    return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
+
+
+def from_cell(cell):
+    """The text of a cell, as it was before `to_cell`.
+
+    Arguments
+    ---------
+    cell : str
+        From a table.
+
+    Returns
+    -------
+    text : str
+
+    Example
+    -------
+    >>> from_cell("'@home"), from_cell("'til")
+    ('@home', "'til")
+    """
+    quoted = cell.startswith("'") and cell[1:].startswith(FORMULA_SIGNS)
+    return cell[1:] if quoted else cell
+
+
 @contextlib.contextmanager
 def locked_folder(folder):
     """Makes a folder, and keeps other processes out that also ask.

@@ -36,7 +36,7 @@ from speechbrain_pib.dataio.packing.shards import (
     ShardWriter,
     read_indices,
 )
-from speechbrain_pib.utils.files import file_state, locked_folder
+from speechbrain_pib.utils.files import file_state, from_cell, locked_folder
 from speechbrain_pib.utils.processes import map_processes
 
 SPLITS = ("train", "valid", "test", "submission")
@@ -186,7 +186,8 @@ def _read_missing(path):
     if not os.path.exists(path):
         return []
     with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        rows = csv.DictReader(file)
+        return [{**row, "label": from_cell(row["label"])} for row in rows]
 
 
 def _packed_rows(table, packed):

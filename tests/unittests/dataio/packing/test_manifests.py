@@ -296,6 +296,17 @@ def test_a_list_without_labels_is_packed(manifests, tmp_path):
     assert all(dataset[index]["readable"] for index in range(len(rows)))
 
 
+def test_labels_that_look_like_formulas_are_counted(manifests, tmp_path):
+    path = manifests / "missing.csv"
+    lost = {"ID": "z", "label": "=cat", "split": "test", "reason": "no file"}
+    report_coverage({"test": []}, [lost], ["=cat", "cat", "dog"], manifests)
+    assert "'=cat" in path.read_text()
+    pack_manifests(manifests, tmp_path / "packed")
+    assert (tmp_path / "packed" / "missing.csv").read_text() == path.read_text()
+    coverage = (tmp_path / "packed" / "coverage.csv").read_text()
+    assert "test,'=cat,1,0" in coverage
+
+
 def test_a_folder_without_manifests_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="holds no manifest"):
         pack_manifests(tmp_path, tmp_path / "packed")
