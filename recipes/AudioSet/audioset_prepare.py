@@ -7,7 +7,7 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import hashlib
+import itertools
 import os
 
 from audioset_lists import (
@@ -18,8 +18,15 @@ from audioset_lists import (
 )
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_pib.dataio.audio.checks import UnreadableAudioError, check_many
-from speechbrain_pib.dataio.audio.files import preference, walk_audio
+from speechbrain_pib.dataio.audio.checks import (
+    UnreadableAudioError,
+    check_copies,
+)
+from speechbrain_pib.dataio.audio.files import (
+    hash_files,
+    preference,
+    walk_audio,
+)
 from speechbrain_pib.dataio.manifest import report_coverage, write_manifest
 from speechbrain_pib.dataio.preparation import (
     is_held_out,
@@ -62,8 +69,9 @@ def prepare_audioset(
     Arguments
     ---------
     data_folder : str
-        Searched, with all folders in it, for wav, flac, ogg and mp3 files
-        named for their video, see `parse_clip_name`.
+        Searched, with all folders in it, for audio files (see `walk_audio`)
+        named for their video, see `parse_clip_name`. Of several of one clip
+        the best that can be read is taken.
     save_folder : str
         Where the manifests go.
     class_labels : str
@@ -107,13 +115,13 @@ def prepare_audioset(
     for path in inputs:
         if not os.path.isfile(path):
             raise ValueError(f"there is no file {path}")
-    audio, digest = find_audio(data_folder)
+    audio = find_audio(data_folder)
     options = {
         "data_folder": os.path.abspath(data_folder),
         "train_list": train_list,
         "valid_fraction": valid_fraction,
         "check_audio": check_audio,
-        "audio": digest,
+        "audio": hash_files(itertools.chain(*audio.values())),
     }
     if is_prepared(save_folder, options, inputs):
         logger.info("Manifests in %s are up to date", save_folder)
@@ -230,31 +238,25 @@ def find_audio(data_folder):
     -------
     audio : dict
         Video -> absolute paths, those of preferred formats first.
-    digest : str
-        Hash of all paths.
     """
-    audio, digest = {}, hashlib.sha256()
+    audio = {}
     for name, path in walk_audio(data_folder):
         clip = parse_clip_name(name)
         if clip is not None:
-            digest.update(f"{path}\n".encode())
             audio.setdefault(clip[0], []).append(path)
     for paths in audio.values():
         paths.sort(key=preference)
-    return audio, digest.hexdigest()
+    return audio
 
 
-def _choose_file(segment, paths):
-    """The first file that is not named for another part of the video."""
-    for path in paths:
-        stem = os.path.splitext(os.path.basename(path))[0]
-        start = parse_clip_name(stem)[1]
-        # In seconds, perhaps without decimals, or in milliseconds.
-        if start is None or any(
-            abs(start - unit * segment.start) < 1 for unit in (1, 1000)
-        ):
-            return path
-    return None
+def _is_of(path, segment):
+    """Whether a file is not named for another part of the video."""
+    stem = os.path.splitext(os.path.basename(path))[0]
+    start = parse_clip_name(stem)[1]
+    # In seconds, perhaps without decimals, or in milliseconds.
+    return start is None or any(
+        abs(start - unit * segment.start) < 1 for unit in (1, 1000)
+    )
 
 
 def match_clips(clips, audio, check_audio):
@@ -276,18 +278,18 @@ def match_clips(clips, audio, check_audio):
     missing : list of dict
         ID, label, split and reason of the clips left out.
     """
-    paths = {
-        video: _choose_file(segment, audio.get(video, ()))
+    copies = {
+        video: [p for p in audio.get(video, ()) if _is_of(p, segment)]
         for video, (segment, _) in clips.items()
     }
-    here = [path for path in paths.values() if path is not None]
-    durations = iter(check_many(here, decode=check_audio))
-    found, missing = {split: [] for split in SPLITS}, []
+    here = [paths for paths in copies.values() if paths]
+    files = check_copies(here, decode=check_audio, longest=LONGEST_SECONDS)
+    files, found, missing = iter(files), {split: [] for split in SPLITS}, []
     for video, (segment, split) in clips.items():
-        path, label = paths[video], segment.label
-        duration = None if path is None else next(durations)
-        reason = _why_missing(path, duration, audio.get(video))
-        row = {"ID": video, "duration": duration, "wav": path, "label": label}
+        path, duration = next(files) if copies[video] else (None, None)
+        reason = _why_missing(duration, audio.get(video))
+        row = {"ID": video, "duration": duration, "wav": path}
+        row["label"] = segment.label
         if reason is None:
             found[split].append(row)
         else:
@@ -295,17 +297,13 @@ def match_clips(clips, audio, check_audio):
     return found, missing
 
 
-def _why_missing(path, duration, paths):
+def _why_missing(duration, paths):
     """Why a clip is left out; None if it is not."""
-    if path is None and paths:
-        return f"{paths[0]} is named for another part of the video"
-    if path is None:
-        return "no audio file"
     if isinstance(duration, UnreadableAudioError):
         return duration
-    if duration > LONGEST_SECONDS:
-        return f"{path} has {duration:.1f} s: not cut to its segment"
-    return None
+    if duration is None and paths:
+        return f"{paths[0]} is named for another part of the video"
+    return "no audio file" if duration is None else None
 
 
 def _why_empty(split, clips, missing, data_folder):

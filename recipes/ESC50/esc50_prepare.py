@@ -6,6 +6,7 @@ Authors
 
 import csv
 import glob
+import itertools
 import os
 import shutil
 import urllib.request
@@ -14,7 +15,11 @@ import zipfile
 from speechbrain.utils.logger import get_logger
 from tqdm.contrib import tqdm
 
-from speechbrain_pib.dataio.audio.checks import UnreadableAudioError, check_many
+from speechbrain_pib.dataio.audio.checks import (
+    UnreadableAudioError,
+    check_copies,
+)
+from speechbrain_pib.dataio.audio.files import find_copies, hash_files
 from speechbrain_pib.dataio.manifest import report_coverage, write_manifest
 from speechbrain_pib.dataio.preparation import is_prepared, mark_prepared
 from speechbrain_pib.utils.files import open_annotations
@@ -23,7 +28,6 @@ logger = get_logger(__name__)
 
 ESC50_URL = "https://github.com/karolpiczak/ESC-50/archive/master.zip"
 ESC50_FOLDER = "ESC-50-master"
-AUDIO_EXTENSIONS = (".wav", ".ogg", ".flac", ".mp3")
 
 
 def prepare_esc50(
@@ -46,8 +50,9 @@ def prepare_esc50(
     ---------
     data_folder : str
         Folder in ESC-50's layout, or with it in `ESC-50-master`: `audio/` and
-        `meta/esc50.csv` (with columns filename, fold, category). Audio may be wav, ogg, flac or mp3, whatever
-        extension the csv gives.
+        `meta/esc50.csv` (with columns filename, fold, category). Audio may be
+        in any format that `walk_audio` finds, whatever extension the csv
+        gives.
     save_folder : str
         Where the manifests go.
     test_fold : int
@@ -80,7 +85,7 @@ def prepare_esc50(
         "test_fold": test_fold,
         "train_folds": train_folds,
         "check_audio": check_audio,
-        "audio": sorted(os.path.basename(path) for path in audio.values()),
+        "audio": hash_files(itertools.chain(*audio.values())),
     }
     if is_prepared(save_folder, options, [meta]):
         logger.info("Manifests in %s are up to date", save_folder)
@@ -190,8 +195,7 @@ def find_audio(folder):
     Returns
     -------
     audio : dict
-        File name, and file name without extension -> absolute path; of
-        several formats the first in `AUDIO_EXTENSIONS`.
+        File name without extension -> absolute paths, the best first.
 
     Raises
     ------
@@ -200,14 +204,7 @@ def find_audio(folder):
     """
     if not os.path.isdir(folder):
         raise ValueError(f"there is no folder {folder} with ESC-50's audio")
-    audio = {}
-    for extension in AUDIO_EXTENSIONS:
-        for name in sorted(os.listdir(folder)):
-            if name.lower().endswith(extension):
-                path = os.path.abspath(os.path.join(folder, name))
-                audio[name] = path
-                audio.setdefault(os.path.splitext(name)[0], path)
-    return audio
+    return find_copies(folder)
 
 
 def match_clips(clips, audio, *, check_audio=False):
@@ -229,16 +226,15 @@ def match_clips(clips, audio, *, check_audio=False):
     missing : list of dict
         ID, label, split and reason of the clips left out.
     """
-    paths = [audio.get(c["filename"], audio.get(c["ID"])) for c in clips]
-    here = [(clip, path) for clip, path in zip(clips, paths) if path]
+    here = [clip for clip in clips if clip["ID"] in audio]
     missing = [
         {**clip, "reason": "no audio file"}
-        for clip, path in zip(clips, paths)
-        if not path
+        for clip in clips
+        if clip["ID"] not in audio
     ]
     found = {"train": [], "test": []}
-    durations = check_many([path for _, path in here], decode=check_audio)
-    for (clip, path), duration in zip(here, durations):
+    files = check_copies([audio[c["ID"]] for c in here], decode=check_audio)
+    for clip, (path, duration) in zip(here, files):
         if isinstance(duration, UnreadableAudioError):
             missing.append({**clip, "reason": duration})
             continue

@@ -8,14 +8,17 @@ Authors
 """
 
 import csv
-import hashlib
+import itertools
 import os
 import re
 
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_pib.dataio.audio.checks import UnreadableAudioError, check_many
-from speechbrain_pib.dataio.audio.files import preference, walk_audio
+from speechbrain_pib.dataio.audio.checks import (
+    UnreadableAudioError,
+    check_copies,
+)
+from speechbrain_pib.dataio.audio.files import find_copies, hash_files
 from speechbrain_pib.dataio.manifest import (
     read_class_list,
     report_coverage,
@@ -32,6 +35,8 @@ logger = get_logger(__name__)
 
 CLIP_NAME = re.compile(r"([\w-]{11})_(\d{6})")
 SPLITS = ("train", "valid", "test")
+# A clip has 10 s; what is longer was not cut to it.
+LONGEST_SECONDS = 12.0
 
 
 def prepare_vggsound(
@@ -50,13 +55,15 @@ def prepare_vggsound(
     event_stop (seconds) if `data_folder` holds an `events.csv` with columns
     ID, start, stop. Clips that are missing or cannot be read are left out and
     listed in `missing.csv`, `coverage.csv` and `coverage.json`. Nothing is
-    done if it was done before with the same arguments, annotations and files.
+    done if it was done before with the same arguments, annotations and files;
+    what tells files is their names, sizes and times.
 
     Arguments
     ---------
     data_folder : str
-        Searched, with all folders in it, for wav, flac, ogg and mp3 files
-        named `<YouTube id>_<start in seconds, 6 digits>`.
+        Searched, with all folders in it, for audio files (see `walk_audio`)
+        named `<YouTube id>_<start in seconds, 6 digits>`. Of several of one
+        clip the best that can be read is taken.
     annotations : list of str
         CSV files without header: the official one (YouTube id, start seconds,
         label, split) or two-column lists (`<clip name>.mp4`, label), whose
@@ -104,7 +111,7 @@ def prepare_vggsound(
         "valid_fraction": valid_fraction,
         "splits": list(splits),
         "check_audio": check_audio,
-        "audio": hashlib.sha256("\n".join(audio.values()).encode()).hexdigest(),
+        "audio": hash_files(itertools.chain(*audio.values())),
     }
     inputs = [*annotations, class_list] + [events_path] * (events is not None)
     if is_prepared(save_folder, options, inputs):
@@ -255,7 +262,7 @@ def read_events(path):
 
 
 def find_audio(data_folder):
-    """Finds the clips under a folder, see `walk_audio`.
+    """Finds the clips under a folder, see `find_copies`.
 
     Arguments
     ---------
@@ -265,14 +272,10 @@ def find_audio(data_folder):
     Returns
     -------
     audio : dict
-        Clip name -> absolute path, sorted; see `preference` for which of
-        several files of one clip is taken.
+        Clip name -> absolute paths, the best first; the names are sorted.
     """
-    audio = {}
-    for name, path in walk_audio(data_folder):
-        if CLIP_NAME.fullmatch(name):
-            audio.setdefault(name, []).append(path)
-    return {name: min(audio[name], key=preference) for name in sorted(audio)}
+    copies = find_copies(data_folder)
+    return {n: paths for n, paths in copies.items() if CLIP_NAME.fullmatch(n)}
 
 
 def match_clips(clips, audio, splits, events=None, *, check_audio=False):
@@ -305,17 +308,19 @@ def match_clips(clips, audio, splits, events=None, *, check_audio=False):
         if clip["ID"] not in audio
     ]
     found = {split: [] for split in splits}
-    durations = check_many(
-        [audio[clip["ID"]] for clip in here], decode=check_audio
+    files = check_copies(
+        [audio[clip["ID"]] for clip in here],
+        decode=check_audio,
+        longest=LONGEST_SECONDS,
     )
-    for clip, duration in zip(here, durations):
+    for clip, (path, duration) in zip(here, files):
         if isinstance(duration, UnreadableAudioError):
             missing.append({**clip, "reason": duration})
             continue
         row = {
             "ID": clip["ID"],
             "duration": duration,
-            "wav": audio[clip["ID"]],
+            "wav": path,
             "label": clip["label"],
         }
         if events is not None:
@@ -338,5 +343,5 @@ def _why_empty(split, clips, missing, data_folder):
     return (
         f"none of the {expected} {split} clips can be read from {data_folder} "
         f"(first reason: {reason}); files must be named like "
-        "AbCdEfGhIjK_000030.wav (or flac, ogg, mp3)"
+        "AbCdEfGhIjK_000030.wav (or flac, ogg, opus, mp3, m4a)"
     )

@@ -11,7 +11,6 @@ import csv
 import itertools
 import json
 import os
-import re
 from collections import Counter
 
 from speechbrain.utils.logger import get_logger
@@ -20,6 +19,7 @@ from speechbrain_pib.utils.files import (
     atomic_writer,
     hash_ids,
     open_annotations,
+    to_cell,
 )
 
 logger = get_logger(__name__)
@@ -48,8 +48,7 @@ def write_manifest(path, rows):
     ------
     ValueError
         If there are no rows, their keys differ, an ID appears twice, or a
-        value holds a line break or what SpeechBrain would take for a variable
-        (`$name`).
+        value holds a line break.
 
     Example
     -------
@@ -85,24 +84,12 @@ def _checked_rows(path, columns, rows):
         seen.add(row["ID"])
         values = [row[column] for column in columns]
         text = "".join(map(str, values))
-        if "$" in text or "\n" in text or "\r" in text:
-            _check_values(path, values)
+        if "\n" in text or "\r" in text:
+            raise ValueError(
+                f"{path}: there is a line break in {values}; a clip is a line; "
+                "rename the file, folder or label"
+            )
         yield values
-
-
-def _check_values(path, values):
-    """Raises if a value would not come back as it is."""
-    for value in values:
-        if re.search(r"\$[\w.]", str(value)):
-            raise ValueError(
-                f"{path}: SpeechBrain would take the '$' in {value!r} for "
-                "a variable; rename the file, folder or label"
-            )
-        if re.search(r"[\n\r]", str(value)):
-            raise ValueError(
-                f"{path}: there is a line break in {value!r}; a clip is a "
-                "line; rename the file, folder or label"
-            )
 
 
 def read_class_list(path):
@@ -154,7 +141,9 @@ def report_coverage(found, missing, classes, save_folder):
     `coverage.csv` counts (split, label, expected, found), `coverage.json`
     holds per split: expected, found, classes_without_clips and id_sha256,
     a hash of the sorted ids, which tells whether two results were obtained
-    on the same clips. `classes.txt` holds the classes in their order.
+    on the same clips. `classes.txt` holds the classes in their order. In the
+    tables, labels that a spreadsheet would take for a formula are quoted, see
+    `to_cell`.
 
     Arguments
     ---------
@@ -191,7 +180,7 @@ def report_coverage(found, missing, classes, save_folder):
         lost, lost_ids = _count(r for r in missing if r["split"] == split)
         for label in classes:
             expected = here[label] + lost[label]
-            table.append((split, label, expected, here[label]))
+            table.append((split, to_cell(label), expected, here[label]))
         coverage[split] = {
             "expected": len(ids) + len(lost_ids),
             "found": len(ids),
@@ -201,7 +190,10 @@ def report_coverage(found, missing, classes, save_folder):
     _write_table(
         os.path.join(save_folder, "missing.csv"),
         ("ID", "label", "split", "reason"),
-        ((m["ID"], m["label"], m["split"], m["reason"]) for m in missing),
+        (
+            (m["ID"], to_cell(m["label"]), m["split"], m["reason"])
+            for m in missing
+        ),
     )
     _write_table(
         os.path.join(save_folder, "coverage.csv"),

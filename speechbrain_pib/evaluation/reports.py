@@ -13,7 +13,7 @@ from speechbrain_pib.evaluation.metrics import (
     mean_average_precision,
 )
 from speechbrain_pib.evaluation.plots import plot_confusion_matrix, plot_replays
-from speechbrain_pib.utils.files import atomic_writer
+from speechbrain_pib.utils.files import atomic_writer, to_cell
 
 METRICS = {
     "top1": "top-1",
@@ -283,4 +283,4 @@ def write_per_class(path, scores, targets, class_names):
             cells = (
                 "" if value != value else f"{value:.6f}" for value in values
             )
-            writer.writerow((name, int(true.sum()), *cells))
+            writer.writerow((to_cell(name), int(true.sum()), *cells))

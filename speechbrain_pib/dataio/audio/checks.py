@@ -145,3 +145,57 @@ def check_many(paths, threads=8, *, decode=False):
                 results.append(result)
                 progress.update()
     return results
+
+
+def check_copies(copies, threads=8, *, decode=False, longest=float("inf")):
+    """Checks the files of many clips, and chooses one of each clip's.
+
+    Arguments
+    ---------
+    copies : list of list of str
+        Files of each clip, at least one; the best first.
+    threads : int
+        As for `check_many`.
+    decode : bool
+        As for `check_many`.
+    longest : float
+        In seconds; what is longer was not cut to its clip.
+
+    Returns
+    -------
+    chosen : list of tuple
+        Of each clip the first file that passes, and its duration in seconds;
+        or its first file, and the UnreadableAudioError of that.
+
+    Example
+    -------
+    >>> check_copies([["no_such_file.wav", "no_such_file.mp3"]])
+    [('no_such_file.wav', UnreadableAudioError('no_such_file.wav: there is no
+    such file'))]
+    """
+    chosen = [None] * len(copies)
+    waiting, place = range(len(copies)), 0
+    while waiting:
+        paths = [copies[clip][place] for clip in waiting]
+        results = check_many(paths, threads, decode=decode)
+        for clip, path, result in zip(waiting, paths, results):
+            result = _refuse_longer(path, result, longest)
+            if place == 0 or not isinstance(result, UnreadableAudioError):
+                chosen[clip] = path, result
+        place += 1
+        waiting = [
+            clip
+            for clip in waiting
+            if isinstance(chosen[clip][1], UnreadableAudioError)
+            and place < len(copies[clip])
+        ]
+    return chosen
+
+
+def _refuse_longer(path, duration, longest):
+    """A duration, or an error if it is too long."""
+    if isinstance(duration, UnreadableAudioError) or duration <= longest:
+        return duration
+    return UnreadableAudioError(
+        f"{path} has {duration:.1f} s: not cut to its clip"
+    )

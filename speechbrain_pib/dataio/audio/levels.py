@@ -75,8 +75,8 @@ def find_fault(mono, channels=None):
     if peak > MAX_PEAK or (loudest > 1 and torch.equal(whole, whole.round())):
         return (
             f"holds samples of up to {loudest:.6g}, where full scale is 1: "
-            "they are damaged, or whole numbers that were not divided by "
-            "theirs (32768 for 16 bits)"
+            "they are damaged, or integers that were not divided by 32768 or "
+            "whatever their full scale is"
         )
     if loudest > AUDIBLE_PEAK and peak < CANCELLED * loudest:
         return (

@@ -44,8 +44,8 @@ def match_locator(pattern, locator):
     return pattern.fullmatch(locator)
 
 
-def identify(locator):
-    """Tells whether the file behind a locator is still the same.
+def path_of(locator):
+    """The file that holds what is behind a locator.
 
     Arguments
     ---------
@@ -54,24 +54,17 @@ def identify(locator):
 
     Returns
     -------
-    state : tuple of int
-        Size in bytes and time of modification in nanoseconds; None if there
-        is no file.
+    path : str
+        Whether it exists or not.
 
     Example
     -------
-    >>> path = getfixture("tmpdir") / "a.wav"
-    >>> path.write("RIFF")
-    >>> identify(str(path))[0]
-    4
+    >>> path_of("audio.hdf5::P01_01@24000"), path_of("clip.wav")
+    ('audio.hdf5', 'clip.wav')
     """
     match = match_locator(HDF5_LOCATOR, locator)
     match = match or match_locator(TAR_LOCATOR, locator)
-    try:
-        state = os.stat(match[1] if match else locator)
-    except (OSError, ValueError):
-        return None
-    return state.st_size, state.st_mtime_ns
+    return match[1] if match else locator
 
 
 def open_bytes(locator):

@@ -17,8 +17,8 @@ from speechbrain_pib.dataio.audio.readers import (
     UnreadableAudioError,
 )
 from speechbrain_pib.dataio.audio.sources import (
-    identify,
     open_bytes,
+    path_of,
     sndfile_target,
 )
 from speechbrain_pib.dataio.video.files import (
@@ -27,6 +27,7 @@ from speechbrain_pib.dataio.video.files import (
     check_complete,
     import_av,
 )
+from speechbrain_pib.utils.files import file_state
 
 BLOCK_FRAMES = 2**16  # decoded at a time
 COUNTED_FILES = 2**16  # whose lengths are kept, per process
@@ -55,7 +56,7 @@ class StreamedAudio(AudioReader):
     """
 
     def __init__(self, locator, decode, reason):
-        state = identify(locator)
+        state = file_state(path_of(locator))
         super().__init__(locator, *_measure(locator, state, decode, reason))
         self.decode = decode
         self._rewind()

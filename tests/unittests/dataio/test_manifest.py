@@ -10,14 +10,18 @@ import os
 
 import pytest
 from speechbrain.dataio.dataset import DynamicItemDataset
+from speechbrain.dataio.encoder import CategoricalEncoder
 
+from speechbrain_pib.dataio.clip_datasets import load_label_encoder
 from speechbrain_pib.dataio.manifest import (
     read_class_list,
     report_coverage,
     write_manifest,
 )
+from speechbrain_pib.dataio.manifest_dataset import ManifestTable
 from speechbrain_pib.dataio.preparation import is_prepared, mark_prepared
 from speechbrain_pib.epic.annotations import read_class_names
+from speechbrain_pib.utils.files import from_cell
 from tests.helpers import load_recipe_module, read_rows
 
 read_videos = load_recipe_module("AudioSet", "audioset_lists").read_videos
@@ -43,7 +47,7 @@ def test_manifest_is_what_speechbrain_reads(tmp_path):
     [
         ([{"ID": "a"}, {"ID": "a"}], "ID a appears twice"),
         ([{"ID": "a", "x": 1}, {"ID": "b"}], "columns"),
-        ([{"ID": "a", "wav": "/data/$old/a.wav"}], "variable"),
+        ([{"ID": "a", "wav": "/data/a\r.wav"}], "line break in .*a.r.wav"),
         ([{"ID": "a", "label": "two\nlines"}], "line break"),
         ([], "at least one"),
     ],
@@ -114,6 +118,47 @@ def test_text_in_another_encoding_is_named(tmp_path, encoding):
     path.write_text(text, encoding="utf-8-sig")
     assert read_class_list(path)[0] == "id,key"
     assert read_class_names(path) == ["sauté"]
+
+
+def test_labels_of_any_sign_come_back(tmp_path):
+    labels = ["$5 $x^2$", "<b>", "=1+1", 'say "hi"', "it's, so", "-", "#"]
+    rows = [
+        {"ID": f"{n}", "wav": f"/data/$old/{n}.wav", "label": label}
+        for n, label in enumerate(labels)
+    ]
+    write_manifest(tmp_path / "test.csv", rows)
+    table = ManifestTable(tmp_path / "test.csv")
+    assert [row["label"] for row in table] == labels
+    assert table[0]["wav"] == "/data/$old/0.wav"
+    report_coverage({"test": rows}, [], labels, tmp_path)
+    assert read_class_list(tmp_path / "classes.txt") == labels
+    encoder = load_label_encoder(tmp_path / "classes.txt")
+    encoder.save(tmp_path / "label_encoder.ckpt")
+    loaded = CategoricalEncoder()
+    loaded.load(tmp_path / "label_encoder.ckpt")
+    assert loaded.lab2ind == {label: n for n, label in enumerate(labels)}
+
+
+def test_no_label_is_a_formula_in_a_report(tmp_path):
+    labels = [
+        "=cmd|' /C calc'!A0",
+        "+1",
+        "-1",
+        "@x",
+        "\ttab",
+        "dog = =",
+        "'til",
+    ]
+    labels = [label.replace("|", "/") for label in labels]
+    lost = [
+        {"ID": f"{n}", "label": label, "split": "test", "reason": "lost"}
+        for n, label in enumerate(labels)
+    ]
+    report_coverage({"test": []}, lost, labels, tmp_path)
+    shown = [f"'{label}" for label in labels[:5]] + labels[5:]
+    for name in ("missing.csv", "coverage.csv"):
+        assert [row[1] for row in read_rows(tmp_path / name)[1:]] == shown
+    assert [from_cell(cell) for cell in shown] == labels
 
 
 def test_a_clip_counts_for_each_of_its_labels(tmp_path):

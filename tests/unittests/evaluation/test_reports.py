@@ -76,12 +76,12 @@ def test_classes_without_clips_have_blank_metrics(tmp_path):
     scores = np.array([[0.9, 0.1, 0.5], [0.2, 0.8, 0.5], [0.6, 0.3, 0.5]])
     targets = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0]])
     path = tmp_path / "per_class.csv"
-    write_per_class(path, scores, targets, ["x", "y", "z"])
+    write_per_class(path, scores, targets, ["x", "y", "=1+1"])
     # By hand: x is ranked 1, 0, 1: precision 1 and 2/3; y 1, 1, 0.
     assert path.read_text().splitlines()[1:] == [
         "x,2,0.833333,0.500000",
         "y,2,1.000000,1.000000",
-        "z,0,,",
+        "'=1+1,0,,",
     ]
 
 

@@ -51,7 +51,7 @@ def test_a_long_video_is_drawn_around_its_first_look(
 
 
 def test_a_video_nobody_looked_into_is_drawn_from_its_start(video, tmp_path):
-    plot_video(video, [], [], tmp_path / "b.png", title="nothing")
+    plot_video(video, [], [], tmp_path / "b.png", title="$\\bad{$")
     assert (tmp_path / "b.png").stat().st_size > 1000
 
 

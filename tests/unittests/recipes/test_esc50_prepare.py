@@ -106,6 +106,24 @@ def test_finished_preparation_is_skipped(corpus, tmp_path):
     assert {name[0] for name in read(tmp_path / "s", "test")} == {"2"}
 
 
+def test_a_clip_that_is_repaired_is_taken(corpus, tmp_path):
+    path = corpus / "audio" / "1-0-A-0.wav"
+    whole = path.read_bytes()
+    for data, found in ((whole[:99], 2), (whole, 3)):
+        path.write_bytes(data)
+        esc50.prepare_esc50(str(corpus), str(tmp_path / "s"), test_fold=1)
+        assert len(read(tmp_path / "s", "test")) == found
+
+
+def test_of_several_copies_a_whole_one_is_taken(corpus, tmp_path):
+    path = corpus / "audio" / "1-0-A-0.wav"
+    audio_io.save(str(path.with_suffix(".flac")), torch.zeros(1, 4410), 44100)
+    path.write_bytes(b"RIFF")
+    esc50.prepare_esc50(str(corpus), str(tmp_path / "s"), test_fold=1)
+    test = read(tmp_path / "s", "test")
+    assert test["1-0-A-0"]["wav"].endswith("1-0-A-0.flac")
+
+
 @pytest.mark.parametrize(
     "folds, message",
     [

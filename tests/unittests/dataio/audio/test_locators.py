@@ -5,6 +5,7 @@ Authors
 """
 
 import multiprocessing
+import os
 import tarfile
 
 import h5py
@@ -207,3 +208,49 @@ def test_hdf5_is_read_right_in_many_processes(tmp_path, ramp, method):
     for places, sums in results:
         expected = [ramp[p : p + 1000].sum(dtype=int) / 2**15 for p in places]
         assert sums == pytest.approx(expected)
+
+
+ODD_NAMES = [
+    b"-",
+    b"-v.wav",
+    b"caf\xe9.wav",
+    b"two\nlines.wav",
+    b"a::b.wav",
+    b"x.tar::1+2",
+    b"x.hdf5::key",
+    b"set.h5::old/a.wav",
+]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_files_with_odd_names_are_read(tmp_path, ramp, name, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("plain.wav", ramp, RATE)
+    os.makedirs(os.path.dirname(name) or b".", exist_ok=True)
+    os.rename("plain.wav", name)
+    for path in (name, os.path.join(os.fsencode(tmp_path), name)):
+        segment = read_segment(os.fsdecode(path), 0.25, 0.5, RATE) * 2**15
+        assert segment.tolist() == ramp[2000:6000].tolist()
+
+
+@pytest.mark.parametrize(
+    "name, shown",
+    [
+        ("two\nlines.wav", r"two\\nlines.wav: there is no such file"),
+        ("\x1b[2J.wav", r"\\x1b\[2J.wav: there is no such file"),
+        ("caf\udce9.wav", r"caf\\udce9.wav: there is no such file"),
+        ("null\0.wav", r"null\\x00.wav: there is no such file"),
+        ("tar\n.hdf5::a", r"tar\\n.hdf5::a: there is no such file"),
+    ],
+)
+def test_odd_names_are_printed_escaped(name, shown):
+    with pytest.raises(UnreadableAudioError, match=shown) as caught:
+        probe_audio(name)
+    assert str(caught.value).isprintable()
+
+
+def test_what_is_no_plain_file_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    for name in ("pipe.wav", "."):
+        with pytest.raises(UnreadableAudioError, match="no such file"):
+            probe_audio(str(tmp_path / name))
