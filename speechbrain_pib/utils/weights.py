@@ -156,7 +156,8 @@ def check_integrity(path):
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
-    except zipfile.BadZipFile as error:
+    except Exception as error:
+        # Whatever damaged headers make zipfile do.
         raise ValueError(
             f"{path} is damaged or incomplete ({error}); copy, download or "
             "train it again"
