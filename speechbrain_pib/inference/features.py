@@ -23,12 +23,9 @@ from speechbrain.utils.logger import get_logger
 from tqdm.contrib import tqdm
 
 from speechbrain_pib.dataio.manifest import write_manifest
+from speechbrain_pib.dataio.video.decoding import import_av
 from speechbrain_pib.dataio.video.features import FeatureStore
-from speechbrain_pib.dataio.video.files import (
-    find_videos,
-    import_av,
-    write_video_list,
-)
+from speechbrain_pib.dataio.video.files import find_videos, write_video_list
 from speechbrain_pib.dataio.video.sound import is_silent
 from speechbrain_pib.dataio.video.steps import IMAGE_SIZE, VideoSteps
 from speechbrain_pib.lobes.models.clip_teacher import ClipTeacher

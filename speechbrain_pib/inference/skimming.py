@@ -236,7 +236,7 @@ class _Video:
         else:
             source = map(self._sound, moments)
         bank = None
-        pairs = zip(moments, source)
+        pairs = zip(moments, source, strict=True)
         while chunk := list(itertools.islice(pairs, CHUNK)):
             index, inputs = zip(*chunk)
             features = self._features(name, torch.stack(inputs))

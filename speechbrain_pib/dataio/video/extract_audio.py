@@ -18,10 +18,12 @@ import soundfile
 from speechbrain.utils.logger import get_logger
 from tqdm.contrib import tqdm
 
-from speechbrain_pib.dataio.video.files import (
+from speechbrain_pib.dataio.video.decoding import (
     UnreadableVideoError,
-    find_videos,
     import_av,
+)
+from speechbrain_pib.dataio.video.files import (
+    find_videos,
     probe_video,
     write_video_list,
 )

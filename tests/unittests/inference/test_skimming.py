@@ -18,7 +18,7 @@ import torch
 from hyperpyyaml import load_hyperpyyaml
 from speechbrain.dataio.encoder import CategoricalEncoder
 
-from speechbrain_pib.dataio.video.files import UnreadableVideoError
+from speechbrain_pib.dataio.video.decoding import UnreadableVideoError
 from speechbrain_pib.dataio.video.steps import VideoSteps
 from speechbrain_pib.inference.export_skimming import export_skimming
 from speechbrain_pib.inference.features import Encoder

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from speechbrain_pib.dataio.video.decoding import UnreadableVideoError
 from speechbrain_pib.dataio.video.extract_audio import (
     extract_folder,
     extract_sound,
     main,
 )
-from speechbrain_pib.dataio.video.files import UnreadableVideoError
 
 av = pytest.importorskip("av", reason="reading videos needs PyAV")
 
