@@ -122,6 +122,40 @@ def open_annotations(path):
         ) from error
 
 
+def walk_files(folder):
+    """Find the files in a folder and in all folders below it.
+
+    Links to folders are followed, and each folder is visited once.
+
+    Arguments
+    ---------
+    folder : str
+        Where to search.
+
+    Yields
+    ------
+    path : str
+        Of a file; those of a folder come in order.
+
+    Example
+    -------
+    >>> folder = getfixture("tmpdir")
+    >>> for name in ("b.wav", "a/c.wav"):
+    ...     _ = (folder / name).ensure()
+    >>> [os.path.relpath(path, folder) for path in walk_files(folder)]
+    ['b.wav', 'a/c.wav']
+    """
+    visited = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        if os.path.realpath(place) in visited:
+            folders.clear()
+            continue
+        visited.add(os.path.realpath(place))
+        folders.sort()
+        for name in sorted(names):
+            yield os.path.join(place, name)
+
+
 def hash_ids(ids):
     """A hash of the clips that a result was obtained on.
 

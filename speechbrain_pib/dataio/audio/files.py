@@ -6,6 +6,8 @@ Authors
 
 import os
 
+from speechbrain_pib.utils.files import walk_files
+
 AUDIO_EXTENSIONS = (".wav", ".flac", ".ogg", ".mp3")  # the best first
 
 
@@ -33,19 +35,10 @@ def walk_audio(folder):
     >>> [name for name, path in walk_audio(folder)]
     ['a', 'b']
     """
-    visited = set()
-    for place, folders, files in os.walk(
-        os.path.abspath(folder), followlinks=True
-    ):
-        if os.path.realpath(place) in visited:
-            folders.clear()
-            continue
-        visited.add(os.path.realpath(place))
-        folders.sort()
-        for file in sorted(files):
-            name, extension = os.path.splitext(file)
-            if extension.lower() in AUDIO_EXTENSIONS:
-                yield name, os.path.join(place, file)
+    for path in walk_files(os.path.abspath(folder)):
+        name, extension = os.path.splitext(os.path.basename(path))
+        if extension.lower() in AUDIO_EXTENSIONS:
+            yield name, path
 
 
 def preference(path):

@@ -6,7 +6,10 @@ Authors
 
 import csv
 import os
+import re
 from dataclasses import dataclass
+
+from speechbrain.utils.logger import get_logger
 
 from speechbrain_pib.dataio.video.decoding import (
     UnreadableVideoError,
@@ -16,11 +19,20 @@ from speechbrain_pib.dataio.video.decoding import (
     open_container,
     start_time,
 )
-from speechbrain_pib.utils.files import atomic_writer
+from speechbrain_pib.utils.files import atomic_writer, walk_files
 
+logger = get_logger(__name__)
+
+# Of several files of one name the first that is whole is taken.
 EXTENSIONS = (
-    ".3gp .avi .flv .m4v .mkv .mov .mp4 .mpeg .mpg .ts .webm .wmv".split()
-)
+    ".mp4 .mkv .webm .mov .m4v .avi .wmv .asf .flv .mpg .mpeg .vob .ts .mts "
+    ".m2ts .ogv .3gp"
+).split()
+# What downloaders leave when they are stopped: one stream (v.f137.mp4), or a
+# file that is being written (v.temp.mp4); v.mp4.part has another extension.
+UNFINISHED = re.compile(r".*\.(?:f\d{2,3}(?:-\w+)*|temp|tmp|part)")
+# Not UTF-8, or characters that do more than being printed.
+ODD_CHARACTERS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 # A file that lasts longer is damaged.
 MAX_SECONDS = 7 * 24 * 3600.0
 
@@ -122,6 +134,10 @@ def probe_video(path):
 def find_videos(folder):
     """Finds the video files in a folder and those below it.
 
+    Links to folders are followed. Of files that differ in their extension
+    only, a whole one is taken. Parts of unfinished downloads, and names that
+    are not UTF-8 or have line breaks, are left out with a warning.
+
     Arguments
     ---------
     folder : str
@@ -135,7 +151,7 @@ def find_videos(folder):
     Raises
     ------
     ValueError
-        If there is no such folder, it has no videos, or two have one ID.
+        If there is no such folder, or it has no videos.
 
     Example
     -------
@@ -145,21 +161,35 @@ def find_videos(folder):
     ['P01_01']
     """
     videos = {}
-    for parent, _, names in sorted(os.walk(folder)):
-        for name in sorted(names):
-            stem, extension = os.path.splitext(name)
-            if extension.lower() not in EXTENSIONS or name.startswith("."):
-                continue
-            path = os.path.join(parent, name)
-            key = os.path.relpath(os.path.join(parent, stem), folder)
-            if key in videos:
-                raise ValueError(
-                    f"{videos[key]} and {path} would have the same ID {key}"
-                )
-            videos[key] = path
+    for path in walk_files(folder):
+        stem, extension = os.path.splitext(path)
+        key, name = os.path.relpath(stem, folder), os.path.basename(stem)
+        if extension.lower() not in EXTENSIONS or name.startswith("."):
+            continue
+        if UNFINISHED.fullmatch(name):
+            logger.warning("Left out: %r is part of a download", path)
+        elif ODD_CHARACTERS.search(key):
+            logger.warning("Left out: %r has an odd name; rename it", path)
+        else:
+            videos.setdefault(key, []).append(path)
     if not videos:
         raise ValueError(f"{folder} holds no videos ({', '.join(EXTENSIONS)})")
-    return dict(sorted(videos.items()))
+    return {key: _first_whole(videos[key]) for key in sorted(videos)}
+
+
+def _first_whole(paths):
+    """The best of several files that is whole, or one that is not."""
+    paths.sort(key=lambda p: EXTENSIONS.index(os.path.splitext(p)[1].lower()))
+    return next(filter(_is_whole, paths[:-1]), paths[-1])
+
+
+def _is_whole(path):
+    """Whether a video can be read and is not truncated."""
+    try:
+        probe_video(path)
+    except UnreadableVideoError:
+        return False
+    return True
 
 
 def write_video_list(path, videos, reasons):
