@@ -3,8 +3,9 @@
 > python -m speechbrain_pib.inference.features VIDEO_FOLDER FEATURES.hdf5 \
       --weights imgaud2vid.ckpt
 
-What a step is: see `dataio.video_steps`. Features of sound are 0 in a video
-that has none, or only silence; `has_audio` in the manifest is False then.
+What a step is: see `dataio.video.steps`. Features of sound are 0 in seconds
+that are silent (see `ImgAud2Vid.audio_features`), have no sound or come after
+its end; `has_audio` in the manifest is False if all are.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -26,11 +27,11 @@ from speechbrain_pib.dataio.manifest import write_manifest
 from speechbrain_pib.dataio.video.decoding import import_av
 from speechbrain_pib.dataio.video.features import FeatureStore
 from speechbrain_pib.dataio.video.files import find_videos, write_video_list
-from speechbrain_pib.dataio.video.sound import is_silent
 from speechbrain_pib.dataio.video.steps import IMAGE_SIZE, VideoSteps
 from speechbrain_pib.lobes.models.clip_teacher import ClipTeacher
 from speechbrain_pib.lobes.models.imgaud2vid import load_student
 from speechbrain_pib.utils.files import locked_folder
+from speechbrain_pib.utils.silence import is_silent
 
 logger = get_logger(__name__)
 
@@ -244,7 +245,7 @@ def _extract(videos, store, encoder, processes):
             key = chunk["ID"]
             if "images" in chunk:
                 features[key].append(encoder(chunk))
-                if not is_silent(chunk["wavs"]):
+                if not is_silent(chunk["wavs"]).all():
                     heard.add(key)
                 continue
             parts = features.pop(key, [])
@@ -259,8 +260,6 @@ def _extract(videos, store, encoder, processes):
 def _add(store, key, parts, duration, has_audio):
     """Adds a video to a store."""
     arrays = {n: np.concatenate([part[n] for part in parts]) for n in parts[0]}
-    if not has_audio:
-        arrays["audio"][:] = 0.0
     attributes = {
         "duration": round(duration, 3),
         "n_steps": len(arrays["image"]),

@@ -21,13 +21,12 @@ from speechbrain_pib.dataio.video.decoding import (
     open_container,
     path_of,
 )
+from speechbrain_pib.utils.silence import is_silent
 
 # Shorter holes are rounding of timestamps; the samples before and after join.
 HOLE_SECONDS = 0.1
 # Longer ones are damage.
 MAX_HOLE_SECONDS = 3600.0
-# The largest sample of silence: three steps of 16 bits.
-SILENCE = 1e-4
 
 
 def _mono(frames, sample_rate):
@@ -191,28 +190,7 @@ def read_sound(path, start, stop, sample_rate):
     parts = [torch.zeros(0), *iter_sound(path, sample_rate, start, stop)]
     wav = torch.cat(parts)[:size]
     wav = torch.nn.functional.pad(wav, (0, size - len(wav)))
-    return wav, not is_silent(wav)
-
-
-def is_silent(samples):
-    """Whether there is nothing to hear.
-
-    Arguments
-    ---------
-    samples : torch.Tensor
-        Samples of any shape, full scale being 1.
-
-    Returns
-    -------
-    silent : bool
-        True if all are below 1e-4, -80 dB.
-
-    Example
-    -------
-    >>> is_silent(torch.zeros(100)), is_silent(torch.ones(1))
-    (True, False)
-    """
-    return bool((samples.abs() < SILENCE).all())
+    return wav, not bool(is_silent(wav))
 
 
 def iter_seconds(path, sample_rate, count):

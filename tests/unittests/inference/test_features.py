@@ -55,8 +55,9 @@ class MeanNet(torch.nn.Module):
         return self.scale * wavs.abs().mean(1, keepdim=True) + 1
 
 
-def write_video(path, seconds, levels=None):
-    """Grey of value 20 t in second t; a tone with a level for each second."""
+def write_video(path, seconds, levels=None, sound=None):
+    """Grey of value 20 t in second t; a tone with a level for each second, of
+    as many seconds of sound (default: all)."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with av.open(str(path), "w") as container:
         video = container.add_stream("mpeg4", rate=10)
@@ -70,7 +71,7 @@ def write_video(path, seconds, levels=None):
             container.mux(video.encode(frame))
         container.mux(video.encode())
         if levels is not None:
-            time = np.arange(round(seconds * 16000)) / 16000
+            time = np.arange(round((sound or seconds) * 16000)) / 16000
             level = np.repeat(levels, 16000)[: len(time)]
             wav = level * np.sin(2 * np.pi * 500 * time) * 32767
             frame = av.AudioFrame.from_ndarray(
@@ -118,9 +119,36 @@ def test_features_are_those_of_the_frame_and_the_sound(
     expected = np.array([0.2, 0.0, 0.4, 0.8 * 0.6]) * 2 / np.pi + 1
     heard = features["audio"][:, 0].tolist()
     assert heard == pytest.approx(expected.tolist(), abs=1e-3)
-    for row in rows[1:]:
-        features = read_video_features(row["features"], str(tmp_path))
-        assert torch.equal(features["audio"], torch.zeros(row["n_steps"], 1))
+    assert [row["has_audio"] for row in rows] == [True, False, False]
+
+
+def test_features_of_silent_seconds_are_those_of_training(tmp_path, videos):
+    torch.manual_seed(0)
+    student = ImgAud2Vid(3, width=4).eval()
+    # As its sound ends before its pictures.
+    short = write_video(tmp_path / "videos/short.mp4", 3, [0.3], 1.0)
+    for folder in (videos, tmp_path / "videos"):
+        output = str(tmp_path / f"{folder.name}.hdf5")
+        rows, _ = extract_features(
+            str(folder), output, Encoder(student, image_size=32)
+        )
+        for row in rows:
+            features = read_video_features(row["features"], str(tmp_path))
+            for second, audio in enumerate(features["audio"]):
+                path, rate = row["path"], student.sample_rate
+                image = read_frames(path, [second], 32)
+                wav, has_audio = read_sound(path, second, second + 1, rate)
+                # What a moment of training is, and what it is to the model.
+                with torch.no_grad():
+                    heard = torch.tensor([has_audio])
+                    expected = student.audio_features(wav[None], heard)[0]
+                    fused = student(image, wav[None], heard).features[0]
+                    whole = student(image, wav[None]).features[0]
+                assert torch.allclose(audio, expected, atol=1e-5)
+                assert torch.equal(fused, whole)
+                assert bool(audio.any()) == has_audio
+    sound = read_video_features(f"{output}::short", names=["audio"])["audio"]
+    assert short and sound.any(dim=1).tolist() == [True, False, False]
 
 
 def test_manifest_and_list_of_failures(tmp_path, videos):

@@ -13,11 +13,11 @@ import torch
 from speechbrain_pib.dataio.video.decoding import UnreadableVideoError
 from speechbrain_pib.dataio.video.files import probe_video
 from speechbrain_pib.dataio.video.sound import (
-    is_silent,
     iter_seconds,
     iter_sound,
     read_sound,
 )
+from speechbrain_pib.utils.silence import is_silent
 from tests.videos import FORMATS, pitch_of, tone, write_video
 
 av = pytest.importorskip("av", reason="reading videos needs PyAV")
