@@ -156,6 +156,34 @@ def walk_files(folder):
             yield os.path.join(place, name)
 
 
+def file_state(path):
+    """Describe a file so that another content is noticed without reading it.
+
+    Arguments
+    ---------
+    path : str
+        The file.
+
+    Returns
+    -------
+    state : str
+        Its size in bytes, and its time of modification in nanoseconds; None
+        if there is no such file.
+
+    Example
+    -------
+    >>> path = getfixture("tmpdir") / "note.txt"
+    >>> path.write("1234")
+    >>> file_state(path).split()[0], file_state("no/such/file")
+    ('4', None)
+    """
+    try:
+        state = os.stat(path)
+    except OSError:
+        return None
+    return f"{state.st_size} {state.st_mtime_ns}"
+
+
 def hash_ids(ids):
     """A hash of the clips that a result was obtained on.
 

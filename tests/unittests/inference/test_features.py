@@ -241,8 +241,74 @@ def test_merge_that_was_killed_is_repeated(tmp_path, monkeypatch):
 def test_other_weights_do_not_mix(tmp_path, videos):
     output = str(tmp_path / "features.hdf5")
     extract_features(str(videos), output, Encoder(MeanNet()))
-    with pytest.raises(ValueError, match="written with the settings"):
+    with pytest.raises(ValueError) as error:
         extract_features(str(videos), output, Encoder(MeanNet(2.0)))
+    assert "(student " in str(error.value)
+    assert "image_size" not in str(error.value)
+    with pytest.raises(ValueError) as error:
+        encoder = Encoder(MeanNet(), image_size=112)
+        extract_features(str(videos), output, encoder)
+    assert "(image_size 224 there, 112 now)" in str(error.value)
+    # What else may be in the file was not written by an extraction.
+    with h5py.File(tmp_path / "other.hdf5", "w") as file:
+        file["v"] = np.zeros(3)
+    with pytest.raises(ValueError, match="image_size None there, 224 now"):
+        FeatureStore(
+            str(tmp_path / "other.hdf5"), Encoder(MeanNet()).settings()
+        )
+
+
+def test_a_video_that_was_downloaded_again_is_taken_anew(tmp_path):
+    folder = tmp_path / "videos"
+    output = str(tmp_path / "features.hdf5")
+    write_video(folder / "a.mp4", 1)
+    whole = write_video(folder / "b.mp4", 3, [0.2, 0.2, 0.2])
+    with open(whole, "rb") as file:
+        content = file.read()
+    with open(whole, "wb") as file:
+        file.write(content[: len(content) // 2])
+    seen = []
+
+    class WatchedNet(MeanNet):
+        def image_features(self, images):
+            seen.append(len(images))
+            return super().image_features(images)
+
+    def extract():
+        seen.clear()
+        rows, failures = extract_features(
+            str(folder), output, Encoder(WatchedNet())
+        )
+        steps = {row["ID"]: row["n_steps"] for row in rows}
+        for key, count in steps.items():
+            features = read_video_features(f"{output}::{key}")
+            assert len(features["image"]) == count
+        return steps, list(failures), sum(seen)
+
+    assert extract() == ({"a": 1}, ["b"], 1)
+    with open(whole, "wb") as file:
+        file.write(content)
+    assert extract() == ({"a": 1, "b": 3}, [], 3)
+    write_video(folder / "a.mp4", 2)
+    assert extract() == ({"a": 2, "b": 3}, [], 2)
+    assert extract() == ({"a": 2, "b": 3}, [], 0)
+    # One that is damaged now has no features, but is not forgotten.
+    with open(whole, "wb") as file:
+        file.write(content[: len(content) // 2])
+    assert extract() == ({"a": 2}, ["b"], 0)
+
+
+def test_a_folder_may_have_the_name_of_a_video(tmp_path):
+    path = str(tmp_path / "features.hdf5")
+    for number, keys in enumerate([["v", "v/w"], ["v/w"], []]):
+        store = FeatureStore(path, {})
+        for key in keys:
+            store.add(key, {"image": np.full((2, 3), number)}, {"n_steps": 2})
+        store.merge()
+    for key, number in (("v", 0.0), ("v/w", 1.0)):
+        features = read_video_features(f"{path}::{key}", names=["image"])
+        assert torch.equal(features["image"], torch.full((2, 3), number))
+    assert set(FeatureStore(path, {}).videos) == {"v", "v/w"}
 
 
 def test_output_needs_a_name_that_locators_know(tmp_path, videos):
