@@ -7,9 +7,11 @@ Authors
 import csv
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from speechbrain.utils.logger import get_logger
+from tqdm.contrib import tqdm
 
 from speechbrain_pib.dataio.video.decoding import (
     UnreadableVideoError,
@@ -190,6 +192,47 @@ def _is_whole(path):
     except UnreadableVideoError:
         return False
     return True
+
+
+def find_durations(paths, threads=8):
+    """Probes many videos, with a progress bar.
+
+    Arguments
+    ---------
+    paths : list of str
+        Video files.
+    threads : int
+        Files that are read at the same time.
+
+    Returns
+    -------
+    durations : dict
+        Path to seconds, or to the UnreadableVideoError.
+
+    Example
+    -------
+    >>> find_durations(["no_such_file.mp4"])
+    {'no_such_file.mp4': UnreadableVideoError('no_such_file.mp4 cannot be...
+    """
+    with (
+        ThreadPoolExecutor(threads) as pool,
+        tqdm(
+            pool.map(_duration_or_error, paths),
+            total=len(paths),
+            desc="probing videos",
+            unit="file",
+            disable=len(paths) < 100,
+        ) as results,
+    ):
+        return dict(zip(paths, results))
+
+
+def _duration_or_error(path):
+    """Seconds that a video lasts, or its error without the frames it passed."""
+    try:
+        return probe_video(path).duration
+    except UnreadableVideoError as error:
+        return UnreadableVideoError(str(error))
 
 
 def write_video_list(path, videos, reasons):
