@@ -266,7 +266,8 @@ def check_complete(container, stream, end):
         what, stated = "file", _stated_end(container)
         if stated is not None and end < stated - MISSING_SECONDS:
             # Other streams may go on.
-            end = max([end, *find_ends(path_of(container)).values()])
+            with open_container(path_of(container)) as whole:
+                end = max([end, *find_ends(whole).values()])
     if stated is not None and end < stated - MISSING_SECONDS:
         raise UnreadableVideoError(
             f"{path_of(container)} is truncated: by its header the {what} "
@@ -274,16 +275,16 @@ def check_complete(container, stream, end):
         )
 
 
-def find_ends(path):
+def find_ends(container):
     """When streams end, by their last packets.
 
-    Only the end of the file is read, or all of it where that has no index;
-    nothing is decoded.
+    Only the end of the file is read, or all of it where nothing says where
+    that is; nothing is decoded.
 
     Arguments
     ---------
-    path : str
-        A video file.
+    container : av.container.InputContainer
+        An open file, at its beginning.
 
     Returns
     -------
@@ -294,57 +295,61 @@ def find_ends(path):
     Raises
     ------
     UnreadableVideoError
-        If the file cannot be opened, or its clock goes back.
+        If its clock goes back.
 
     Example
     -------
-    >>> find_ends("clip.mp4")  # doctest: +SKIP
+    >>> with open_container("clip.mp4") as container:
+    ...     find_ends(container)  # doctest: +SKIP
     {0: 13.013, 1: 13.056}
     """
-    ends = {}
-    with open_container(path) as container:
-        if _states_duration(container):
-            end = (container.start_time or 0) + container.duration
-            with contextlib.suppress(import_av().FFmpegError):
-                container.seek(end)
-                ends = _read_ends(container)
-    if not ends:
-        with open_container(path) as container:
-            ends = _read_ends(container)
-    return ends
+    if not _states_duration(container):
+        return _read_ends(container)
+    with contextlib.suppress(import_av().FFmpegError):
+        container.seek((container.start_time or 0) + container.duration)
+        if ends := _read_ends(container):
+            return ends
+    # Truncated, or without an index.
+    with open_container(path_of(container)) as container:
+        return _read_ends(container)
 
 
 def _read_ends(container):
     """When streams end, from where the container is."""
-    lasts, ends = {}, {}
+    before, ends = {}, {}
     # What cannot be read any more is no part of a stream.
     with contextlib.suppress(import_av().FFmpegError):
-        for packet in container.demux():
-            stream = packet.stream
-            last = packet.pts if packet.pts is not None else packet.dts
+        for packet in _demux(container):
+            index, time = packet.stream_index, packet.dts
+            last = time if packet.pts is None else packet.pts
             if last is None:
                 continue
-            if packet.dts is not None and stream.type in ("video", "audio"):
-                before = lasts.get(stream.index, packet.dts)
-                _check_order(
-                    container,
-                    stream,
-                    float(before * packet.time_base),
-                    float(packet.dts * packet.time_base),
-                )
-                lasts[stream.index] = packet.dts
-            end = float((last + (packet.duration or 0)) * packet.time_base)
-            ends[stream.index] = max(ends.get(stream.index, end), end)
-    return ends
+            if time is not None:
+                if time < before.get(index, time):
+                    times = (before[index], time)
+                    times = (float(t * packet.time_base) for t in times)
+                    _check_order(packet.stream, *times)
+                before[index] = time
+            end = last + (packet.duration or 0)
+            ends[index] = max(ends.get(index, end), end)
+    bases = [stream.time_base for stream in container.streams]
+    return {index: float(end * bases[index]) for index, end in ends.items()}
 
 
-def _check_order(container, stream, before, time):
+def _demux(container, *streams):
+    """The packets of some or all streams."""
+    # PyAV 18 raises it behind the last packet if streams were found meanwhile.
+    with contextlib.suppress(IndexError):
+        yield from container.demux(*streams)
+
+
+def _check_order(stream, before, time):
     """Raises if a clock goes back, which must not mix up the pictures."""
-    if time < before - BACK_SECONDS:
+    if stream.type in ("video", "audio") and time < before - BACK_SECONDS:
         raise UnreadableVideoError(
-            f"{path_of(container)}: the clock of its {stream.type} goes back "
-            f"from {before:.2f} to {time:.2f} s; several recordings may have "
-            "been joined without correcting the times"
+            f"{path_of(stream.container)}: the clock of its {stream.type} goes "
+            f"back from {before:.2f} to {time:.2f} s; several recordings may "
+            "have been joined without correcting the times"
         )
 
 
@@ -404,14 +409,9 @@ class Decoder:
                     self._skip()
                 continue
             for frame in frames:
-                if frame.time is not None:
-                    if last:
-                        _check_order(
-                            self.container,
-                            self.stream,
-                            self.position,
-                            frame.time,
-                        )
+                if frame.pts is not None:
+                    if last and frame.pts < last.pts:
+                        _check_order(self.stream, last.time, frame.time)
                     last, self.position = frame, frame.time
                 yield frame
         self._check_share()
@@ -422,7 +422,7 @@ class Decoder:
     def _packets(self):
         """The packets of the stream."""
         try:
-            for packet in self.container.demux(self.stream):
+            for packet in _demux(self.container, self.stream):
                 self.packets += packet.size > 0
                 yield packet
         except import_av().FFmpegError as error:

@@ -109,7 +109,7 @@ def probe_video(path):
     """
     with open_container(path) as container:
         streams = {stream.type: stream for stream in best_streams(container)}
-        ends = find_ends(path) if streams else {}
+        ends = find_ends(container) if streams else {}
         ends = {s: ends[s.index] for s in streams.values() if s.index in ends}
         if not ends:
             raise UnreadableVideoError(f"{path} has no pictures and no sound")
