@@ -379,8 +379,9 @@ class Decoder:
         stream.codec_context.thread_type = "AUTO"
         self.start = start_time(container)
         self.packets = self.damaged = 0
-        self.first_damage = None
-        self.position = _start_of(stream)
+        # When the last frame began, and those after which packets were
+        # skipped, on the clock of the file.
+        self.position, self.skips = _start_of(stream), set()
 
     def frames(self, sought=False):
         """Decodes from where the container is to the end of the stream.
@@ -400,24 +401,45 @@ class Decoder:
         UnreadableVideoError
             If the stream ends before its header says, or its clock goes back.
         """
-        last = None
+        before = held = None
+        for frame in itertools.chain(self._decoded(sought), [None]):
+            # A frame waits for the next one, which tells if its time is right.
+            if held is not None and not self._is_misdated(before, held, frame):
+                before = before if held.pts is None else held
+                yield held
+            held = frame
+        self._check_share()
+        if before is not None:
+            end = before.time + _length(before)
+            check_complete(self.container, self.stream, end)
+
+    def _decoded(self, sought):
+        """What can be decoded of the packets."""
+        settled = not sought
         for packet in self._packets():
             try:
                 frames = packet.decode()
             except import_av().FFmpegError:
-                if last or not sought:
-                    self._skip()
+                if settled:
+                    self.damaged += 1
+                    self.skips.add(self.position)
                 continue
             for frame in frames:
+                settled = True
                 if frame.pts is not None:
-                    if last and frame.pts < last.pts:
-                        _check_order(self.stream, last.time, frame.time)
-                    last, self.position = frame, frame.time
+                    self.position = frame.time
                 yield frame
-        self._check_share()
-        if last:
-            end = self.position + _length(last)
-            check_complete(self.container, self.stream, end)
+
+    def _is_misdated(self, before, held, frame):
+        """Whether a frame claims to come long after the next one, which does
+        follow the one before it; beside damaged packets there are such."""
+        if frame is None or None in (frame.pts, held.pts):
+            return False
+        if held.time <= frame.time + BACK_SECONDS:
+            return False
+        if before is not None:
+            _check_order(self.stream, before.time, frame.time)
+        return True
 
     def _packets(self):
         """The packets of the stream."""
@@ -430,12 +452,6 @@ class Decoder:
                 f"{path_of(self.container)}: its {self.stream.type} cannot be "
                 f"read after {self.position:.2f} s ({_in_words(error)})"
             ) from error
-
-    def _skip(self):
-        """Counts a damaged packet."""
-        self.damaged += 1
-        if self.first_damage is None:
-            self.first_damage = self.position - self.start
 
     def frames_from(self, time):
         """As `frames`, from the last place before a time where one can begin.
@@ -472,7 +488,7 @@ class Decoder:
         return (
             f"{path_of(self.container)}: {self.damaged} of {self.packets} "
             f"packets of its {self.stream.type} are damaged, the first after "
-            f"{self.first_damage:.2f} s"
+            f"{min(self.skips) - self.start:.2f} s"
         )
 
     def _check_share(self):

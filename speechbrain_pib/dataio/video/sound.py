@@ -23,7 +23,7 @@ from speechbrain_pib.dataio.video.decoding import (
 )
 from speechbrain_pib.utils.silence import is_silent
 
-# Shorter holes are rounding of timestamps; the samples before and after join.
+# Shorter holes and overlaps are rounding of timestamps; the samples join.
 HOLE_SECONDS = 0.1
 # Longer ones are damage.
 MAX_HOLE_SECONDS = 3600.0
@@ -43,7 +43,7 @@ def _mono(frames, sample_rate):
 
 def _in_time(blocks, sample_rate, begin, decoder):
     """Blocks of samples from `begin` on, with zeros where the file has none."""
-    position = damaged = 0
+    position, before = 0, None
     for time, samples in blocks:
         hole = 0
         if time is not None:
@@ -54,15 +54,16 @@ def _in_time(blocks, sample_rate, begin, decoder):
                 f"{position / sample_rate:.2f} s its sound jumps by "
                 f"{hole / sample_rate:.0f} s"
             )
-        # Where a packet was skipped there is a hole, however short.
-        skipped, damaged = decoder.damaged > damaged, decoder.damaged
-        if position == 0 and hole < 0:
-            samples = samples[-hole:]
-        elif position == 0 or skipped or hole > HOLE_SECONDS * sample_rate:
-            position += max(hole, 0)
-            while hole > 0:
-                yield np.zeros(min(hole, sample_rate), np.float32)
-                hole -= sample_rate
+        # The first samples, and those after a skipped packet, are exact.
+        exact = position == 0 or before in decoder.skips
+        before = time
+        if not exact and abs(hole) <= HOLE_SECONDS * sample_rate:
+            hole = 0
+        samples = samples[max(-hole, 0) :]
+        position += max(hole, 0)
+        while hole > 0:
+            yield np.zeros(min(hole, sample_rate), np.float32)
+            hole -= sample_rate
         if len(samples):
             position += len(samples)
             yield samples

@@ -243,6 +243,35 @@ def test_a_damaged_picture_is_skipped(tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
+    "name, codecs",
+    [
+        ("a.mp4", ("libx264", "aac")),
+        ("a.mp4", ("libx265", "aac")),
+        ("a.avi", ("mpeg4", "pcm_s16le")),
+        ("a.ts", ("libx264", "aac")),
+    ],
+)
+@pytest.mark.parametrize("number", [0, 50, 60, 149])
+def test_wherever_the_damage_is_the_rest_is_in_time(
+    tmp_path, name, codecs, number
+):
+    wav = tone(6.0, 48000)[None]
+    path = write_video(tmp_path / name, 150, wav, codecs, sample_rate=48000)
+    damage_packets(path, "video", [number])
+    # Before the first picture that can be decoded there may be nothing.
+    lost = 6 - probe_video(path).duration if number == 0 else 0
+    assert lost < 2.1
+    # All but the pictures up to the next key frame, every 2 s.
+    for second in (0.5, 1.9, 2.5, 3.9, 4.5, 5.5):
+        if not number <= 25 * second < number // 50 * 50 + 50:
+            image = read_frames(path, [second - lost])[0]
+            assert number_of(image) == pytest.approx(25 * second, abs=1)
+    for second in (2, 5):
+        sound, _ = read_sound(path, second - lost, second + 1 - lost, 16000)
+        assert pitch_of(sound) == pytest.approx(300 + 200 * second, abs=3)
+
+
+@pytest.mark.parametrize(
     "name, codec, packet", [("a.mp4", "aac", 1024), ("a.mov", "alac", 4096)]
 )
 def test_a_damaged_packet_of_sound_is_silence(tmp_path, name, codec, packet):

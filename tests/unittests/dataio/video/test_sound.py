@@ -95,6 +95,23 @@ def test_hole_in_the_sound_keeps_the_rest_in_time(tmp_path):
     assert is_silent(wav[:7000]) and not is_silent(wav[8500:])
 
 
+def test_a_block_at_a_wrong_time_does_not_delay_the_rest(tmp_path):
+    path = str(tmp_path / "clip.mkv")
+    with av.open(path, "w") as container:
+        audio = container.add_stream("pcm_s16le", rate=16000, layout="mono")
+        for number, second in enumerate((0, 1, 2.5, 3, 4)):
+            block = np.full((1, 16000), 1000 * (number + 1), np.int16)
+            frame = av.AudioFrame.from_ndarray(block, "s16", "mono")
+            frame.sample_rate, frame.pts = 16000, round(16000 * second)
+            frame.time_base = Fraction(1, 16000)
+            container.mux(audio.encode(frame))
+        container.mux(audio.encode())
+    wav = torch.cat(list(iter_sound(path, 16000)))
+    levels = (wav * 32768).view(10, 8000)[:, 4000].tolist()
+    expected = [1000, 1000, 2000, 2000, 0, 3000, 3000, 4000, 5000, 5000]
+    assert levels == pytest.approx(expected, abs=0.1)
+
+
 def test_sound_that_jumps_by_hours_is_an_error(tmp_path):
     path = str(tmp_path / "jump.mkv")
     with av.open(path, "w") as container:
