@@ -213,7 +213,7 @@ def _states_duration(container):
 
 
 def _stated_end_of(container, stream):
-    """When a stream ends by the header, on the clock of the file, or None."""
+    """When a stream ends by its header, on the clock of the file, or None."""
     name = container.format.name
     if "mp4" in name and stream.duration:
         # No more than its table of packets has.
@@ -235,7 +235,8 @@ def _stated_end(container):
     ends = [_stated_end_of(container, s) for s in best_streams(container)]
     ends = [end for end in ends if end is not None]
     if not ends and _states_duration(container):
-        ends = [((container.start_time or 0) + container.duration) / 1e6]
+        # Counted from 0, wherever the file begins.
+        ends = [container.duration / 1e6]
     return max(ends, default=None)
 
 

@@ -255,7 +255,7 @@ class FeatureStore:
     def __init__(self, path, settings):
         self.path = path
         self.parts = f"{path}.parts"
-        self.settings = settings
+        self.settings = json.loads(json.dumps(settings))
         self.videos = {}
         for file_path in [path, *self._part_paths()]:
             if os.path.exists(file_path):
@@ -298,11 +298,14 @@ class FeatureStore:
 
     def _check_settings(self, path, text):
         """Raises if a file was written with other settings."""
-        found = json.loads(text)
+        try:
+            found = dict(json.loads(text))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path} holds no features of ours") from error
         # Of a hash its beginning is enough.
         different = [
-            f"{name} {str(found.get(name))[:12]} there, "
-            f"{str(self.settings.get(name))[:12]} now"
+            f"{name} {str(found.get(name))[:20]} there, "
+            f"{str(self.settings.get(name))[:20]} now"
             for name in sorted({*found, *self.settings})
             if found.get(name) != self.settings.get(name)
         ]

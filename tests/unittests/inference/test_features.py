@@ -249,13 +249,24 @@ def test_other_weights_do_not_mix(tmp_path, videos):
         encoder = Encoder(MeanNet(), image_size=112)
         extract_features(str(videos), output, encoder)
     assert "(image_size 224 there, 112 now)" in str(error.value)
-    # What else may be in the file was not written by an extraction.
-    with h5py.File(tmp_path / "other.hdf5", "w") as file:
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (None, "image_size None there, 224 now"),
+        ("{", "holds no features of ours"),
+        ("[3]", "holds no features of ours"),
+    ],
+)
+def test_a_file_of_another_origin_is_refused(tmp_path, text, message):
+    path = str(tmp_path / "other.hdf5")
+    with h5py.File(path, "w") as file:
         file["v"] = np.zeros(3)
-    with pytest.raises(ValueError, match="image_size None there, 224 now"):
-        FeatureStore(
-            str(tmp_path / "other.hdf5"), Encoder(MeanNet()).settings()
-        )
+        if text is not None:
+            file.attrs["settings"] = text
+    with pytest.raises(ValueError, match=f"other.hdf5 .*{message}"):
+        FeatureStore(path, Encoder(MeanNet()).settings())
 
 
 def test_a_video_that_was_downloaded_again_is_taken_anew(tmp_path):

@@ -201,9 +201,12 @@ def test_the_longer_stream_gives_the_duration(tmp_path, name, codecs, longer):
 
 
 def test_times_count_from_the_first_picture(tmp_path):
-    for name, codecs in FORMATS[:2]:
+    untagged = ("untagged.webm", ("libvpx-vp9", "libopus"))
+    for name, codecs in (*FORMATS[:2], untagged):
         times = [125 + n for n in range(50)]
         path = write_video(tmp_path / name, 50, None, codecs, times=times)
+        if "untagged" in name:
+            rewrite(path, (b"DURATION", b"XURATION"))
         assert probe_video(path).duration == pytest.approx(2)
         images = read_frames(path, [0.0, 1.0])
         assert [number_of(image) for image in images] == [0, 25]
