@@ -24,11 +24,13 @@ from speechbrain_pib.dataio.preparation import (
     is_prepared,
     mark_prepared,
 )
+from speechbrain_pib.dataio.segments import mend_segment, report_mended
 from speechbrain_pib.dataio.video.feature_datasets import format_segments
-from speechbrain_pib.dataio.video.files import find_videos
+from speechbrain_pib.dataio.video.files import find_durations, find_videos
 from speechbrain_pib.dataio.video.published import published_rows
 from speechbrain_pib.utils.files import (
     atomic_writer,
+    file_state,
     hash_ids,
     open_annotations,
 )
@@ -42,10 +44,13 @@ SPLIT_OF = {
     "validation": "test",
     "testing": None,
     "train": "train",
+    "val": "test",
     "validate": "test",
     "test": "test",
 }
 PREFIX = "v_"  # of the names of ActivityNet's files
+# Clips that were cut out of videos are some pictures shorter than annotated.
+CUT_SECONDS = 0.1
 
 
 def prepare_features(
@@ -57,7 +62,9 @@ def prepare_features(
     joined by "|") and segments (of what is annotated). The test is the
     official validation set. Videos without features are listed in
     `missing.csv`, `coverage.csv` and `coverage.json`, where "without_sound"
-    counts the silent ones. Nothing is done if it was done before.
+    counts the silent ones; segments that are not, or not as annotated, in
+    their video are listed in `mended.csv`. Nothing is done if it was done
+    before.
 
     Arguments
     ---------
@@ -94,12 +101,19 @@ def prepare_features(
         logger.info("Manifests in %s are up to date", save_folder)
         return
     videos, classes = read_annotations(annotations, class_list, valid_fraction)
-    found, missing = {split: [] for split in SPLITS}, []
+    found, missing, mended = {split: [] for split in SPLITS}, [], []
     for video in videos:
         key, split, label = video["ID"], video["split"], video["label"]
         row = _find(key, rows)
         if row:
-            segments = format_segments(s[:2] for s in video["segments"])
+            seconds = float(row.get("duration", "inf"))
+            kept, lost, changed = _match_segments(video, seconds)
+            # The video keeps its labels.
+            mended += changed + [
+                {"ID": r["ID"], "split": split, "reason": r["reason"]}
+                for r in lost
+            ]
+            segments = format_segments((r["start"], r["stop"]) for r in kept)
             row = {**row, "ID": key, "label": label, "segments": segments}
             found[split].append(row)
         else:
@@ -107,6 +121,7 @@ def prepare_features(
             row = {"ID": key, "label": label, "split": split, "reason": reason}
             missing.append(row)
     _write(found, missing, classes, save_folder, features)
+    report_mended(mended, save_folder)
     mark_prepared(save_folder, options, inputs)
 
 
@@ -183,7 +198,8 @@ def prepare_moments(
     """Writes `train.csv`, `valid.csv` and `test.csv` of annotated segments.
 
     The columns are ID, path (of the video file), start, stop (seconds) and
-    label. The rest is as for `prepare_features`.
+    label. Segments that are not in their video, or whose video cannot be read,
+    are listed in `missing.csv`. The rest is as for `prepare_features`.
 
     Arguments
     ---------
@@ -217,27 +233,47 @@ def prepare_moments(
     options = {
         "kind": "moments",
         "valid_fraction": valid_fraction,
-        "videos": hash_ids(paths.values()),
+        "videos": hash_ids(f"{p} {file_state(p)}" for p in paths.values()),
     }
     inputs = [annotations] + [class_list] * (class_list is not None)
     if is_prepared(save_folder, options, inputs):
         logger.info("Manifests in %s are up to date", save_folder)
         return
     videos, classes = read_annotations(annotations, class_list, valid_fraction)
-    found, missing = {split: [] for split in SPLITS}, []
+    path_of = {video["ID"]: _find(video["ID"], paths) for video in videos}
+    durations = find_durations([p for p in path_of.values() if p])
+    found, missing, mended = {split: [] for split in SPLITS}, [], []
     for video in videos:
-        path = _find(video["ID"], paths)
-        for number, (start, stop, label) in enumerate(video["segments"]):
-            row = {"ID": f"{video['ID']}_{number}"}
-            if path:
-                row |= {"path": path, "start": start, "stop": stop}
-                row["label"] = label
-                found[video["split"]].append(row)
-            else:
-                row |= {"label": label, "split": video["split"]}
-                missing.append({**row, "reason": "no such video"})
+        path = path_of[video["ID"]]
+        seconds = durations.get(path, ValueError("no such video"))
+        kept, lost, changed = _match_segments(video, seconds)
+        found[video["split"]] += [{**row, "path": path} for row in kept]
+        missing += lost
+        mended += changed
     _write(found, missing, classes, save_folder, video_folder)
+    report_mended(mended, save_folder)
     mark_prepared(save_folder, options, inputs)
+
+
+def _match_segments(video, seconds):
+    """Segments of a video that lasts so long, or cannot be read: those that
+    are in it, those that are not, and what was changed."""
+    found, missing, mended = [], [], []
+    for number, (start, stop, label) in enumerate(video["segments"]):
+        row = {"ID": f"{video['ID']}_{number}"}
+        try:
+            if isinstance(seconds, ValueError):
+                raise seconds
+            begin, end, odd = mend_segment(start, stop, seconds)
+        except ValueError as error:
+            row |= {"label": label, "split": video["split"]}
+            missing.append({**row, "reason": str(error)})
+            continue
+        cut = 0 <= start < stop <= seconds + CUT_SECONDS
+        if odd is not None and not cut:
+            mended.append({**row, "split": video["split"], "reason": odd})
+        found.append({**row, "start": begin, "stop": end, "label": label})
+    return found, missing, mended
 
 
 def read_annotations(path, class_list=None, valid_fraction=0.1):
@@ -322,17 +358,25 @@ def _read_kinetics(path):
         reader = csv.DictReader(file)
         for row in reader:
             try:
-                start, stop = int(row["time_start"]), int(row["time_end"])
+                start, stop = map(_whole, (row["time_start"], row["time_end"]))
                 key = f"{row['youtube_id']}_{start:06d}_{stop:06d}"
                 label, split = row["label"], SPLIT_OF[row["split"]]
             except (KeyError, TypeError, ValueError) as error:
                 raise ValueError(
                     f"{path}, line {reader.line_num}: expected label, "
-                    "youtube_id, time_start, time_end and split (train, "
-                    f"validate or test), got {row}"
+                    "youtube_id, time_start, time_end (whole seconds) and "
+                    f"split (train, val, validate or test), got {row}"
                 ) from error
             segments = [(0.0, float(stop - start), label)]
             yield {"ID": key, "split": split, "segments": segments}
+
+
+def _whole(text):
+    """A whole number, also as pandas writes it in a column with holes."""
+    number = float(text)
+    if not number.is_integer():
+        raise ValueError(f"{text} is not a whole number")
+    return int(number)
 
 
 def _split(split, key, valid_fraction):
