@@ -57,12 +57,12 @@ class StreamedAudio(AudioReader):
         self._rewind()
 
     def _rewind(self):
-        """Goes to the first sample."""
+        """Go to the first sample."""
         self.stream = self.decode(self.locator)
         self.first, self.buffer = 0, np.zeros((0, 1), np.float32)
 
     def close(self):
-        """Closes the file."""
+        """Close the file."""
         self.stream.close()
 
     def check_end(self):
@@ -113,7 +113,7 @@ class _Unseekable(soundfile.SoundFile):
 
 
 def decode_with_sndfile(locator):
-    """Decodes with libsndfile, from the beginning.
+    """Decode with libsndfile, from the beginning.
 
     Arguments
     ---------
@@ -151,7 +151,7 @@ def decode_with_sndfile(locator):
 
 
 def decode_with_av(locator):
-    """Decodes with PyAV, from the beginning.
+    """Decode with PyAV, from the beginning.
 
     Arguments
     ---------
