@@ -153,7 +153,7 @@ def _settle(folder, earlier):
 
 
 def printable(text):
-    """Text that does not move the cursor, nor fail to be written.
+    """Escape what moves the cursor, or cannot be written.
 
     Arguments
     ---------
@@ -181,7 +181,7 @@ FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def to_cell(text):
-    """Text for a table that a spreadsheet may open: no formula.
+    """Quote text that a spreadsheet would take for a formula.
 
     Arguments
     ---------
@@ -202,7 +202,7 @@ def to_cell(text):
 
 
 def from_cell(cell):
-    """The text of a cell, as it was before `to_cell`.
+    """Take the text from a cell, as it was before `to_cell`.
 
     Arguments
     ---------

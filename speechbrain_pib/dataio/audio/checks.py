@@ -18,7 +18,7 @@ FILES_AT_A_TIME = 10000
 
 
 def probe_audio(locator):
-    """Checks audio without decoding all of it.
+    """Check audio without decoding all of it.
 
     Reads the header, compares it with the size of the file, and decodes the
     last 0.05 s, so that a file shorter than its header says is found. What
@@ -56,7 +56,7 @@ def probe_audio(locator):
 
 
 def check_audio(locator):
-    """Decodes all of an audio file, and checks its samples.
+    """Decode all of an audio file, and check its samples.
 
     Arguments
     ---------
@@ -105,7 +105,7 @@ def _result_of(check, locator):
 
 
 def check_many(paths, threads=8, *, decode=False):
-    """Checks many files, with a progress bar.
+    """Check many files, with a progress bar.
 
     Arguments
     ---------
@@ -148,7 +148,7 @@ def check_many(paths, threads=8, *, decode=False):
 
 
 def check_copies(copies, threads=8, *, decode=False, longest=float("inf")):
-    """Checks the files of many clips, and chooses one of each clip's.
+    """Check the files of many clips, and choose one of each clip's.
 
     Arguments
     ---------

@@ -16,7 +16,7 @@ from speechbrain_pib.dataio.audio.resampling import read_resampled
 
 
 def view_starts(total_seconds, crop_seconds, views, segment=None):
-    """Starts of crops spread uniformly over a clip, or a segment of it.
+    """Spread crops uniformly over a clip, or a segment of it.
 
     Arguments
     ---------
@@ -81,7 +81,7 @@ def _place(total_seconds, crop_seconds, segment):
 
 
 def stack_segments(segments, size):
-    """Stacks segments of different length, padded with zeros at the end.
+    """Stack segments of different length, padded with zeros at the end.
 
     Arguments
     ---------
@@ -112,7 +112,7 @@ def stack_segments(segments, size):
 
 
 def read_segment(locator, start, duration, sample_rate):
-    """Reads a part of an audio file, as mono at a given rate.
+    """Read a part of an audio file, as mono at a given rate.
 
     Only the part is read from disk and decoded, with the few samples around
     it that its resampled values depend on.
@@ -154,7 +154,7 @@ def read_segment(locator, start, duration, sample_rate):
 
 
 def cut_segment(audio, start, duration, sample_rate):
-    """As `read_segment`, of opened audio.
+    """Read a part of opened audio, see `read_segment`.
 
     Arguments
     ---------
@@ -192,7 +192,7 @@ def cut_segment(audio, start, duration, sample_rate):
 def read_views(
     locator, total_seconds, crop_seconds, views, sample_rate, segment=None
 ):
-    """Reads crops spread uniformly over an audio file, for evaluation.
+    """Read crops spread uniformly over an audio file, for evaluation.
 
     Arguments
     ---------
@@ -240,7 +240,7 @@ def read_views(
 def read_random_crop(
     locator, total_seconds, crop_seconds, sample_rate, segment=None
 ):
-    """Reads one crop at a random place, for training.
+    """Read one crop at a random place, for training.
 
     The place is drawn from torch's global generator.
 

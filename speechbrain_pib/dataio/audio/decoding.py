@@ -12,7 +12,7 @@ from speechbrain_pib.dataio.audio.resampling import read_resampled
 
 
 def read_samples(locator, sample_rate=None, dtype="int16", *, duration=None):
-    """Decodes all of an audio file, as mono, in blocks of a minute.
+    """Decode all of an audio file, as mono, in blocks of a minute.
 
     Arguments
     ---------

@@ -28,7 +28,7 @@ UNKNOWN_FRAMES = 2**62  # libsndfile's own number for it is larger
 
 
 def open_encoded(locator, duration=None):
-    """Opens a file, or a member of a tar.
+    """Open a file, or a member of a tar.
 
     Arguments
     ---------
@@ -94,7 +94,7 @@ def _find_doubt(locator, source, file):
     kind, frames = (file.format, file.frames) if file else (None, None)
     try:
         return find_doubt(source, kind, frames)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise UnreadableAudioError(f"{locator} {error}") from error
     finally:
         source.seek(position)
@@ -119,7 +119,7 @@ class EncodedAudio(AudioReader):
         super().__init__(locator, file.samplerate, file.frames, bits)
 
     def close(self):
-        """Closes the file."""
+        """Close the file."""
         self.file.close()
         self.source.close()
 
@@ -128,7 +128,7 @@ class EncodedAudio(AudioReader):
         position = self.source.tell()
         try:
             check_single(self.source, self.file.format)
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             raise UnreadableAudioError(f"{self.locator} {error}") from error
         self.source.seek(position)
 

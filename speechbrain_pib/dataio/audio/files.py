@@ -15,7 +15,7 @@ from speechbrain_pib.utils.files import file_state, printable, walk_files
 logger = get_logger(__name__)
 
 # The best first; those after mp3 need PyAV.
-AUDIO_EXTENSIONS = (
+AUDIO_EXTENSIONS = tuple(
     ".wav .flac .aiff .aif .ogg .oga .opus .mp3 .m4a .aac .mp4 .webm".split()
 )
 # A manifest cannot hold such names: control characters, and bytes that are
@@ -24,7 +24,7 @@ ODD_CHARACTERS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def walk_audio(folder):
-    """Finds audio files in a folder and all folders in it; links to folders
+    """Find audio files in a folder and all folders in it; links to folders
     are followed, and each folder is visited once.
 
     Hidden files are passed over; those whose names are not UTF-8 or hold
@@ -65,7 +65,7 @@ def walk_audio(folder):
 
 
 def find_copies(folder):
-    """Finds audio files in a folder by their names, see `walk_audio`.
+    """Find audio files in a folder by their names, see `walk_audio`.
 
     Arguments
     ---------
@@ -97,7 +97,7 @@ def find_copies(folder):
 
 
 def preference(path):
-    """What to sort files of the same sound by: their format, then their path.
+    """Rank files of the same sound: by their format, then by their path.
 
     Arguments
     ---------
@@ -118,7 +118,7 @@ def preference(path):
 
 
 def hash_files(paths):
-    """A hash that changes when a file is added, lost, repaired or replaced.
+    """Hash files so that it shows when one is added, lost, repaired or replaced.
 
     Arguments
     ---------

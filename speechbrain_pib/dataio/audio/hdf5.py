@@ -55,7 +55,7 @@ class HDF5Audio(AudioReader):
         super().__init__(locator, rate, shape[0], bits)
 
     def close(self):
-        """Lets go of the dataset."""
+        """Let go of the dataset."""
         self.dataset = None
 
     def _decode(self, start, stop):
@@ -69,7 +69,7 @@ class HDF5Audio(AudioReader):
 
 
 def open_hdf5(path):
-    """Opens an HDF5 file for reading, once.
+    """Open an HDF5 file for reading, once.
 
     Arguments
     ---------

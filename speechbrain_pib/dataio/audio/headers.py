@@ -21,7 +21,7 @@ BLOCK_BYTES = 2**20  # searched at a time
 
 
 def skip_id3(file, start=0):
-    """Finds where a file goes on behind an ID3 tag.
+    """Find where a file goes on behind an ID3 tag.
 
     Arguments
     ---------
@@ -52,7 +52,7 @@ def skip_id3(file, start=0):
 
 
 def find_doubt(file, kind, frames):
-    """Tells why the number of samples in a header cannot be believed.
+    """Tell why the number of samples in a header cannot be believed.
 
     Arguments
     ---------
@@ -88,7 +88,7 @@ def find_doubt(file, kind, frames):
 
 
 def check_single(file, kind):
-    """Raises if there are several flac files, one after another.
+    """Refuse several flac files, one after another.
 
     Reads all of the file, which is decoded as well.
 

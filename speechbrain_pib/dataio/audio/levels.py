@@ -19,7 +19,7 @@ AUDIBLE_PEAK = 0.001
 
 
 def find_peak(samples):
-    """The largest absolute value.
+    """Find the largest absolute value.
 
     Arguments
     ---------
@@ -42,7 +42,7 @@ def find_peak(samples):
 
 
 def find_fault(mono, channels=None):
-    """What is wrong with the level of a waveform.
+    """Find what is wrong with the level of a waveform.
 
     Arguments
     ---------

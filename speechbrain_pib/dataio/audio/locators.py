@@ -24,7 +24,7 @@ from speechbrain_pib.dataio.audio.sources import HDF5_LOCATOR, match_locator
 
 
 def open_audio(locator, duration=None):
-    """Opens what is behind a locator; nothing is decoded yet, unless that is
+    """Open what is behind a locator; nothing is decoded yet, unless that is
     the only way to know how long it is.
 
     Arguments

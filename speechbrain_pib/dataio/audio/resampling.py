@@ -20,7 +20,7 @@ SINC_REACH = 6 / 0.99
 
 
 def resample(samples, old_rate, new_rate):
-    """Resamples a waveform.
+    """Resample a waveform.
 
     torchaudio does it for rates that fit together, as all common ones do.
     Others are left to soxr, whose filter is steeper: below 0.7 of the lower
@@ -60,7 +60,7 @@ def resample(samples, old_rate, new_rate):
 
 
 def read_resampled(audio, start, stop, sample_rate):
-    """Reads a part of audio as if all of it were resampled and then cut.
+    """Read a part of audio as if all of it were resampled and then cut.
 
     Arguments
     ---------

@@ -19,7 +19,7 @@ KINDS_BEHIND_TAGS = (b"fLaC", b"OggS", b"RIFF")
 
 
 def match_locator(pattern, locator):
-    """Takes a locator apart.
+    """Take a locator apart.
 
     Arguments
     ---------
@@ -45,7 +45,7 @@ def match_locator(pattern, locator):
 
 
 def path_of(locator):
-    """The file that holds what is behind a locator.
+    """Find the file that holds what is behind a locator.
 
     Arguments
     ---------
@@ -68,7 +68,7 @@ def path_of(locator):
 
 
 def open_bytes(locator):
-    """Opens the encoded bytes of a file, or of a member of a tar.
+    """Open the encoded bytes of a file, or of a member of a tar.
 
     Arguments
     ---------
@@ -106,18 +106,18 @@ def open_bytes(locator):
         )
     try:
         file = open(path, "rb", buffering=0)
+        behind = skip_id3(file, start)
+        file.seek(behind)
+        if behind > start and file.read(4) in KINDS_BEHIND_TAGS:
+            start, size = behind, start + size - behind
+        file.seek(0)
     except OSError as error:
         raise UnreadableAudioError(f"{locator}: {error}") from error
-    behind = skip_id3(file, start)
-    file.seek(behind)
-    if behind > start and file.read(4) in KINDS_BEHIND_TAGS:
-        start, size = behind, start + size - behind
-    file.seek(0)
     return file if size == total else _Window(file, start, size)
 
 
 def sndfile_target(file):
-    """What libsndfile is to open.
+    """Choose what libsndfile is to open.
 
     Arguments
     ---------

@@ -21,16 +21,11 @@ from speechbrain_pib.dataio.audio.sources import (
     path_of,
     sndfile_target,
 )
-from speechbrain_pib.dataio.video.files import (
-    UnreadableVideoError,
-    best_stream,
-    check_complete,
-    import_av,
-)
 from speechbrain_pib.utils.files import file_state
 
 BLOCK_FRAMES = 2**16  # decoded at a time
 COUNTED_FILES = 2**16  # whose lengths are kept, per process
+MISSING_SECONDS = 1.0  # by which a stream may end before its header says
 # A file that is a playlist must not make PyAV open others.
 AV_OPTIONS = {
     "protocol_whitelist": "file",
@@ -62,12 +57,12 @@ class StreamedAudio(AudioReader):
         self._rewind()
 
     def _rewind(self):
-        """Goes to the first sample."""
+        """Go to the first sample."""
         self.stream = self.decode(self.locator)
         self.first, self.buffer = 0, np.zeros((0, 1), np.float32)
 
     def close(self):
-        """Closes the file."""
+        """Close the file."""
         self.stream.close()
 
     def check_end(self):
@@ -118,7 +113,7 @@ class _Unseekable(soundfile.SoundFile):
 
 
 def decode_with_sndfile(locator):
-    """Decodes with libsndfile, from the beginning.
+    """Decode with libsndfile, from the beginning.
 
     Arguments
     ---------
@@ -156,7 +151,7 @@ def decode_with_sndfile(locator):
 
 
 def decode_with_av(locator):
-    """Decodes with PyAV, from the beginning.
+    """Decode with PyAV, from the beginning.
 
     Arguments
     ---------
@@ -185,7 +180,8 @@ def decode_with_av(locator):
     >>> sum(len(block) for _, block in decode_with_av(str(path)))
     8000
     """
-    av = import_av()
+    import av  # only those need it who have such files
+
     try:
         with (
             open_bytes(locator) as source,
@@ -193,31 +189,44 @@ def decode_with_av(locator):
                 source, options=AV_OPTIONS, metadata_errors="ignore"
             ) as container,
         ):
-            yield from _decode_container(container)
+            stream = container.streams.best("audio")
+            if stream is None:
+                raise OSError("there is no sound in it")
+            seconds = 0.0
+            for rate, block in _decode_stream(container, stream):
+                yield rate, block
+                seconds += len(block) / rate
+            _check_complete(container, stream, seconds)
     except av.FFmpegError as error:
         raise OSError(error.strerror) from error
-    except UnreadableVideoError as error:  # it ends before its header says
-        raise OSError(str(error)) from error
 
 
-def _decode_container(container):
-    """As decode_with_av, of an open container."""
-    stream = best_stream(container, "audio")
-    if stream is None:
-        raise OSError("there is no sound in it")
+def _decode_stream(container, stream):
+    """As decode_with_av, of a stream of an open container."""
+    import av
+
     first = setup = None
-    frames = 0
     for frame in container.decode(stream):
         first = first or frame
         if setup != (frame.format.name, frame.layout.name, frame.sample_rate):
             setup = frame.format.name, frame.layout.name, frame.sample_rate
             # Joined files may change between stereo and mono.
-            resampler = import_av().AudioResampler(
+            resampler = av.AudioResampler(
                 "fltp", layout=first.layout, rate=first.sample_rate
             )
         for part in resampler.resample(frame):
-            frames += part.samples
             yield first.sample_rate, part.to_ndarray().T
-    if first is not None:
-        end = (first.time or 0) + frames / first.sample_rate
-        check_complete(container, stream, end)
+
+
+def _check_complete(container, stream, seconds):
+    """Raises if a stream ended before its header says, where that knows."""
+    stated = None
+    if "mp4" in container.format.name and stream.duration:
+        stated = float(stream.duration * stream.time_base)
+    elif "webm" in container.format.name and len(container.streams) == 1:
+        stated = (container.duration or 0) / 1e6
+    if stated is not None and seconds < stated - MISSING_SECONDS:
+        raise OSError(
+            f"truncated: its header says {stated:.2f} s, it ends after "
+            f"{seconds:.2f} s"
+        )

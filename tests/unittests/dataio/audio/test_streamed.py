@@ -105,6 +105,15 @@ def test_a_truncated_m4a_is_unreadable(tmp_path):
             probe_audio(str(tmp_path / "cut.m4a"))
 
 
+def test_a_truncated_webm_is_unreadable(tmp_path):
+    path = encode(tmp_path / "a.webm", chirp(), "libopus")
+    data = (tmp_path / "a.webm").read_bytes()
+    assert probe_audio(path) == pytest.approx(4.0, abs=0.1)
+    (tmp_path / "a.webm").write_bytes(data[: len(data) // 2])
+    with pytest.raises(UnreadableAudioError, match="a.webm.*truncated"):
+        probe_audio(path)
+
+
 def test_a_video_without_sound_is_unreadable(tmp_path):
     path = str(tmp_path / "silent.mp4")
     with av.open(path, "w") as container:
