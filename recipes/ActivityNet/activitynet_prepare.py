@@ -14,20 +14,16 @@ import os
 
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_pib.dataio.manifest import (
-    read_class_list,
-    report_coverage,
-    write_manifest,
+from speechbrain_pib.dataio.manifest import read_class_list
+from speechbrain_pib.dataio.preparation import (
+    hold_out,
+    is_prepared,
+    write_manifests,
 )
-from speechbrain_pib.dataio.preparation import is_prepared, mark_prepared
 from speechbrain_pib.dataio.video.feature_datasets import format_segments
 from speechbrain_pib.dataio.video.features import published_rows
 from speechbrain_pib.dataio.video.files import find_videos
-from speechbrain_pib.utils.files import (
-    atomic_writer,
-    hash_ids,
-    open_annotations,
-)
+from speechbrain_pib.utils.files import hash_ids, open_annotations
 
 logger = get_logger(__name__)
 
@@ -82,28 +78,31 @@ def prepare_features(
     ...     "activity_net.v1-3.min.json", "features.csv", "results"
     ... )  # doctest: +SKIP
     """
-    rows = _read_feature_manifest(features)
+    known = _read_feature_manifest(features)
     failures = _read_failures(features)
     options = {"kind": "features", "valid_fraction": valid_fraction}
     inputs = [annotations, features] + [class_list] * (class_list is not None)
     if is_prepared(save_folder, options, inputs):
-        logger.info("Manifests in %s are up to date", save_folder)
         return
     videos, classes = read_annotations(annotations, class_list, valid_fraction)
-    found, missing = {split: [] for split in SPLITS}, []
+    rows = []
     for video in videos:
-        key, split, label = video["ID"], video["split"], video["label"]
-        row = _find(key, rows)
-        if row:
-            segments = format_segments(s[:2] for s in video["segments"])
-            row = {**row, "ID": key, "label": label, "segments": segments}
-            found[split].append(row)
+        key, segments = video["ID"], video.pop("segments")
+        if row := _find(key, known):
+            spans = format_segments(segment[:2] for segment in segments)
+            rows.append({**row, **video, "segments": spans})
         else:
             reason = _find(key, failures) or "no features"
-            row = {"ID": key, "label": label, "split": split, "reason": reason}
-            missing.append(row)
-    _write(found, missing, classes, save_folder, features)
-    mark_prepared(save_folder, options, inputs)
+            rows.append({**video, "reason": reason})
+    write_manifests(
+        save_folder,
+        rows,
+        SPLITS,
+        classes,
+        options,
+        inputs,
+        hint=f"extract their features, which {features} must list",
+    )
 
 
 def prepare_published(
@@ -155,18 +154,24 @@ def prepare_published(
     }
     inputs = [train, test, class_list]
     if is_prepared(save_folder, options, inputs):
-        logger.info("Manifests in %s are up to date", save_folder)
         return
     classes = read_class_list(class_list)
-    found, missing = {split: [] for split in SPLITS}, []
+    rows = []
     for split, path in (("train", train), ("test", test)):
-        rows, lost = published_rows(path, classes, os.path.abspath(root))
-        missing += [{**row, "split": split} for row in lost]
-        for row in rows:
-            held_out = split == "train" and _draw(row["ID"]) < valid_fraction
-            found["valid" if held_out else split].append(row)
-    _write(found, missing, classes, save_folder, root)
-    mark_prepared(save_folder, options, inputs)
+        found, lost = published_rows(path, classes, os.path.abspath(root))
+        rows += [
+            {**row, "split": hold_out(split, row["ID"], valid_fraction)}
+            for row in found + lost
+        ]
+    write_manifests(
+        save_folder,
+        rows,
+        SPLITS,
+        classes,
+        options,
+        inputs,
+        hint=f"{root} must hold their features",
+    )
 
 
 def prepare_moments(
@@ -218,23 +223,27 @@ def prepare_moments(
     }
     inputs = [annotations] + [class_list] * (class_list is not None)
     if is_prepared(save_folder, options, inputs):
-        logger.info("Manifests in %s are up to date", save_folder)
         return
     videos, classes = read_annotations(annotations, class_list, valid_fraction)
-    found, missing = {split: [] for split in SPLITS}, []
+    rows = []
     for video in videos:
         path = _find(video["ID"], paths)
         for number, (start, stop, label) in enumerate(video["segments"]):
-            row = {"ID": f"{video['ID']}_{number}"}
+            row = {"ID": f"{video['ID']}_{number}", "split": video["split"]}
             if path:
                 row |= {"path": path, "start": start, "stop": stop}
-                row["label"] = label
-                found[video["split"]].append(row)
             else:
-                row |= {"label": label, "split": video["split"]}
-                missing.append({**row, "reason": "no such video"})
-    _write(found, missing, classes, save_folder, video_folder)
-    mark_prepared(save_folder, options, inputs)
+                row["reason"] = "no such video"
+            rows.append({**row, "label": label})
+    write_manifests(
+        save_folder,
+        rows,
+        SPLITS,
+        classes,
+        options,
+        inputs,
+        hint=f"{video_folder} must hold the videos",
+    )
 
 
 def read_annotations(path, class_list=None, valid_fraction=0.1):
@@ -279,8 +288,7 @@ def read_annotations(path, class_list=None, valid_fraction=0.1):
             continue
         video["segments"] = [s for s in video["segments"] if s[2] in classes]
         video["label"] = "|".join(sorted(of_video & set(classes)))
-        if video["split"] == "train" and _draw(video["ID"]) < valid_fraction:
-            video["split"] = "valid"
+        video["split"] = hold_out(video["split"], video["ID"], valid_fraction)
         kept.append(video)
     if len(kept) < len(videos):
         logger.info("%d videos are of other classes", len(videos) - len(kept))
@@ -333,11 +341,6 @@ def _read_kinetics(path):
             yield {"ID": key, "split": split, "segments": segments}
 
 
-def _draw(key):
-    """A number in [0, 1) that depends on a name alone."""
-    return int(hash_ids([key])[:8], 16) / 2**32
-
-
 def _find(key, table):
     """The entry of a video, whose name is its ID or begins with v_."""
     return table.get(f"{PREFIX}{key}", table.get(key))
@@ -373,23 +376,3 @@ def _read_failures(path):
             }
     except FileNotFoundError:
         return {}
-
-
-def _write(found, missing, classes, save_folder, source):
-    """Writes manifests and coverage."""
-    for split, rows in found.items():
-        if not rows:
-            raise ValueError(
-                f"{source} has none of the annotated {split} videos (for "
-                "valid: or raise valid_fraction)"
-            )
-        write_manifest(os.path.join(save_folder, f"{split}.csv"), rows)
-    coverage = report_coverage(found, missing, classes, save_folder)
-    for split, rows in found.items():
-        if "has_audio" in rows[0]:
-            silent = sum(row["has_audio"] == "False" for row in rows)
-            coverage[split]["without_sound"] = silent
-            logger.info("%s: %d videos without sound", split, silent)
-    path = os.path.join(save_folder, "coverage.json")
-    with atomic_writer(path) as file:
-        json.dump(coverage, file, indent=2)

@@ -154,12 +154,14 @@ def report_coverage(found, missing, classes, save_folder):
     `coverage.csv` counts (split, label, expected, found), `coverage.json`
     holds per split: expected, found, classes_without_clips and id_sha256,
     a hash of the sorted ids, which tells whether two results were obtained
-    on the same clips. `classes.txt` holds the classes in their order.
+    on the same clips; and without_sound, where the rows of videos say which
+    have sound. `classes.txt` holds the classes in their order.
 
     Arguments
     ---------
     found : dict
-        Split -> iterable of manifest rows (dicts with ID and label).
+        Split -> iterable of manifest rows (dicts with ID, label and perhaps
+        has_audio, "True" or "False").
     missing : list of dict
         Rows with ID, label, split and reason (str or error).
     classes : list of str
@@ -187,8 +189,8 @@ def report_coverage(found, missing, classes, save_folder):
     """
     coverage, table = {}, []
     for split, rows in found.items():
-        here, ids = _count(rows)
-        lost, lost_ids = _count(r for r in missing if r["split"] == split)
+        here, ids, silent = _count(rows)
+        lost, lost_ids, _ = _count(r for r in missing if r["split"] == split)
         for label in classes:
             expected = here[label] + lost[label]
             table.append((split, label, expected, here[label]))
@@ -198,6 +200,8 @@ def report_coverage(found, missing, classes, save_folder):
             "classes_without_clips": [c for c in classes if not here[c]],
             "id_sha256": hash_ids(ids),
         }
+        if silent is not None:
+            coverage[split]["without_sound"] = silent
     _write_table(
         os.path.join(save_folder, "missing.csv"),
         ("ID", "label", "split", "reason"),
@@ -224,12 +228,15 @@ def report_coverage(found, missing, classes, save_folder):
 
 
 def _count(rows):
-    """Number of clips of each label, and all ids."""
-    labels, ids = Counter(), []
+    """Number of clips of each label, all ids, and the number of those without
+    sound; None if no row tells."""
+    labels, ids, has_audio = Counter(), [], Counter()
     for row in rows:
         labels.update(row["label"].split("|"))
         ids.append(row["ID"])
-    return labels, ids
+        has_audio[row.get("has_audio")] += 1
+    told = has_audio.keys() & {"True", "False"}
+    return labels, ids, has_audio["False"] if told else None
 
 
 def _summary(coverage):

@@ -10,7 +10,7 @@ AUDIO_EXTENSIONS = (".wav", ".flac", ".ogg", ".mp3")  # the best first
 
 
 def walk_audio(folder):
-    """Finds audio files in a folder and all folders in it; links to folders
+    """Find audio files in a folder and all folders in it; links to folders
     are followed, and each folder is visited once.
 
     Arguments
@@ -25,6 +25,11 @@ def walk_audio(folder):
     path : str
         Absolute path of the file. Those of a folder come in order.
 
+    Raises
+    ------
+    ValueError
+        If there is no such folder.
+
     Example
     -------
     >>> folder = getfixture("tmpdir")
@@ -33,6 +38,8 @@ def walk_audio(folder):
     >>> [name for name, path in walk_audio(folder)]
     ['a', 'b']
     """
+    if not os.path.isdir(folder):
+        raise ValueError(f"there is no folder {folder} with audio files")
     visited = set()
     for place, folders, files in os.walk(
         os.path.abspath(folder), followlinks=True
@@ -49,7 +56,7 @@ def walk_audio(folder):
 
 
 def preference(path):
-    """What to sort files of the same sound by: their format, then their path.
+    """Rank files of the same sound: by their format, then by their path.
 
     Arguments
     ---------
@@ -67,3 +74,31 @@ def preference(path):
     """
     extension = os.path.splitext(path)[1].lower()
     return AUDIO_EXTENSIONS.index(extension), path
+
+
+def audio_by_name(folder):
+    """Find one audio file of each name in a folder, see `walk_audio`.
+
+    Arguments
+    ---------
+    folder : str
+        Where to search.
+
+    Returns
+    -------
+    audio : dict
+        File name without extension -> absolute path, sorted; of several files
+        of one name the first by `preference`.
+
+    Example
+    -------
+    >>> folder = getfixture("tmpdir")
+    >>> for name in ("b.mp3", "b.flac", "a.wav"):
+    ...     _ = (folder / name).ensure()
+    >>> [os.path.basename(path) for path in audio_by_name(folder).values()]
+    ['a.wav', 'b.flac']
+    """
+    audio = {}
+    for name, path in walk_audio(folder):
+        audio.setdefault(name, []).append(path)
+    return {name: min(audio[name], key=preference) for name in sorted(audio)}
