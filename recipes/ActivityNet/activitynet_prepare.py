@@ -43,7 +43,7 @@ PREFIX = "v_"  # of the names of ActivityNet's files
 def prepare_features(
     annotations, features, save_folder, *, class_list=None, valid_fraction=0.1
 ):
-    """Writes `train.csv`, `valid.csv` and `test.csv` of videos with features.
+    """Write `train.csv`, `valid.csv` and `test.csv` of videos with features.
 
     The columns are those of the features' manifest and label (one or several,
     joined by "|") and segments (of what is annotated). The test is the
@@ -108,7 +108,7 @@ def prepare_features(
 def prepare_published(
     lists, root, save_folder, *, class_list, valid_fraction=0.1
 ):
-    """Writes the manifests of features in the layout of the published code.
+    """Write the manifests of features in the layout of the published code.
 
     As `prepare_features`, but for the segments, which are not known.
 
@@ -182,7 +182,7 @@ def prepare_moments(
     class_list=None,
     valid_fraction=0.1,
 ):
-    """Writes `train.csv`, `valid.csv` and `test.csv` of annotated segments.
+    """Write `train.csv`, `valid.csv` and `test.csv` of annotated segments.
 
     The columns are ID, path (of the video file), start, stop (seconds) and
     label. The rest is as for `prepare_features`.
@@ -247,7 +247,7 @@ def prepare_moments(
 
 
 def read_annotations(path, class_list=None, valid_fraction=0.1):
-    """Reads annotations in ActivityNet's or in Kinetics' official form.
+    """Read annotations in ActivityNet's or in Kinetics' official form.
 
     Arguments
     ---------

@@ -52,7 +52,7 @@ def prepare_audioset(
     valid_fraction=0.02,
     check_audio=False,
 ):
-    """Writes `train.csv`, `valid.csv`, `test.csv` and `classes.txt`.
+    """Write `train.csv`, `valid.csv`, `test.csv` and `classes.txt`.
 
     The columns are ID (of the video), duration (seconds), wav and label (the
     display names of all classes of the clip, joined by "|"). Clips that are
@@ -157,7 +157,7 @@ def _check_train_list(train_list, subset):
 
 
 def read_clips(segments, labels, train_list, subset, valid_fraction):
-    """Reads all lists, and decides who is trained, validated and tested on.
+    """Read all lists, and decide who is trained, validated and tested on.
 
     A video in several lists counts once. Training clips whose video is in the
     test are left out.
@@ -224,7 +224,7 @@ def _warn_of_strangers(chosen, clips, subset):
 
 
 def find_audio(data_folder):
-    """Finds the clips under a folder, see `walk_audio`.
+    """Find the clips under a folder, see `walk_audio`.
 
     Arguments
     ---------

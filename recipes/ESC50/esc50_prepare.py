@@ -35,7 +35,7 @@ def prepare_esc50(
     train_folds=None,
     check_audio=False,
 ):
-    """Writes `train.csv`, `test.csv` and `classes.txt` for ESC-50.
+    """Write `train.csv`, `test.csv` and `classes.txt` for ESC-50.
 
     The columns are ID, duration (seconds), wav and label. The classes are the
     sorted categories of `meta/esc50.csv`, which may be any subset of the 50.
@@ -104,7 +104,7 @@ def prepare_esc50(
 
 
 def read_meta(path):
-    """Reads `meta/esc50.csv`.
+    """Read `meta/esc50.csv`.
 
     Arguments
     ---------
@@ -176,7 +176,7 @@ def _check_folds(clips, meta, test_fold, train_folds):
 
 
 def find_esc50(folder):
-    """Where ESC-50's layout is: in a folder or in its ESC-50-master.
+    """Find ESC-50's layout: in a folder or in its ESC-50-master.
 
     Arguments
     ---------
@@ -200,7 +200,7 @@ def find_esc50(folder):
 
 
 def download_esc50(folder, url=ESC50_URL):
-    """Downloads and unpacks ESC-50 (600 MB); skipped if it is there.
+    """Download and unpack ESC-50 (600 MB); skipped if it is there.
 
     Arguments
     ---------

@@ -40,7 +40,7 @@ def prepare_vggsound(
     splits=SPLITS,
     check_audio=False,
 ):
-    """Writes `train.csv`, `valid.csv` and `test.csv` for VGG-Sound.
+    """Write `train.csv`, `valid.csv` and `test.csv` for VGG-Sound.
 
     The columns are ID, duration (seconds), wav, label, and event_start and
     event_stop (seconds) if `data_folder` holds an `events.csv` with columns
@@ -117,7 +117,7 @@ def prepare_vggsound(
 
 
 def read_annotations(paths, classes, valid_fraction):
-    """Reads annotation files of both forms; a clip in several counts once.
+    """Read annotation files of both forms; a clip in several counts once.
 
     Arguments
     ---------
@@ -204,7 +204,7 @@ def _split_of_list(path):
 
 
 def read_events(path):
-    """Reads where the event of each clip is.
+    """Read where the event of each clip is.
 
     Arguments
     ---------
@@ -239,7 +239,7 @@ def read_events(path):
 
 
 def find_audio(data_folder):
-    """Finds the clips under a folder, see `audio_by_name`.
+    """Find the clips under a folder, see `audio_by_name`.
 
     Arguments
     ---------

@@ -1,7 +1,5 @@
-"""Manifests: the CSV lists of clips that recipes train and evaluate on.
-
-Writing them, reporting what is missing, and knowing when there is nothing left
-to do.
+"""Manifests: the CSV lists of clips that recipes train and evaluate on, and
+reports of what is missing in them.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -34,7 +32,7 @@ def _write_table(path, columns, rows):
 
 
 def write_manifest(path, rows):
-    """Writes a manifest that `ManifestDataset` reads.
+    """Write a manifest that `ManifestDataset` reads.
 
     Arguments
     ---------
@@ -106,7 +104,7 @@ def _check_values(path, values):
 
 
 def read_class_list(path):
-    """Reads class names, one a line; the line number is the class index.
+    """Read class names, one a line; the line number is the class index.
 
     Arguments
     ---------
@@ -147,7 +145,7 @@ def read_class_list(path):
 
 
 def report_coverage(found, missing, classes, save_folder):
-    """Writes which of the annotated clips are there, and which are not.
+    """Write which of the annotated clips are there, and which are not.
 
     A clip with several labels, joined by "|", counts for each of them.
     `missing.csv` lists the missing clips (ID, label, split, reason),

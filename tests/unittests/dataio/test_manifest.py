@@ -1,4 +1,4 @@
-"""Tests of manifests, class lists, coverage and fingerprints.
+"""Tests of manifests, class lists and coverage.
 
 Authors
  * The speechbrain_pib developers 2026

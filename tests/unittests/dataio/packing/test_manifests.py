@@ -27,8 +27,11 @@ from speechbrain_pib.dataio.clip_datasets import (
 )
 from speechbrain_pib.dataio.manifest import report_coverage, write_manifest
 from speechbrain_pib.dataio.manifest_dataset import ManifestTable
-from speechbrain_pib.dataio.packing import manifests as pack
-from speechbrain_pib.dataio.packing.manifests import main, pack_manifests
+from speechbrain_pib.dataio.packing.manifests import (
+    _convert,
+    main,
+    pack_manifests,
+)
 
 CONTAINERS = ("shards", "hdf5")
 HPARAMS = {"crop_seconds": 0.5, "sample_rate": 16000, "test_views": 2}
@@ -166,15 +169,14 @@ def test_finished_shards_are_kept_and_the_rest_is_done(
     manifests, tmp_path, monkeypatch
 ):
     packed, converted = tmp_path / "packed", []
-    real = pack._convert
 
     def count(locator, **options):
         converted.append(locator)
         if len(converted) == 6:
             raise KeyboardInterrupt
-        return real(locator, **options)
+        return _convert(locator, **options)
 
-    monkeypatch.setattr(pack, "_convert", count)
+    monkeypatch.setattr(f"{pack_manifests.__module__}._convert", count)
     # Two files of 32 kB fill a shard.
     options = {"container": "hdf5", "shard_megabytes": 0.05}
     with pytest.raises(KeyboardInterrupt):
