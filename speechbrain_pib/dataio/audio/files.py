@@ -24,7 +24,7 @@ ODD_CHARACTERS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def walk_audio(folder):
-    """Finds audio files in a folder and all folders in it; links to folders
+    """Find audio files in a folder and all folders in it; links to folders
     are followed, and each folder is visited once.
 
     Hidden files are passed over; those whose names are not UTF-8 or hold
@@ -42,6 +42,11 @@ def walk_audio(folder):
     path : str
         Absolute path of the file. Those of a folder come in order.
 
+    Raises
+    ------
+    ValueError
+        If there is no such folder.
+
     Example
     -------
     >>> folder = getfixture("tmpdir")
@@ -50,6 +55,8 @@ def walk_audio(folder):
     >>> [name for name, path in walk_audio(folder)]
     ['a', 'b']
     """
+    if not os.path.isdir(folder):
+        raise ValueError(f"there is no folder {folder} with audio files")
     for path in walk_files(os.path.abspath(folder)):
         name, extension = os.path.splitext(os.path.basename(path))
         if extension.lower() not in AUDIO_EXTENSIONS or name.startswith("."):
@@ -65,7 +72,7 @@ def walk_audio(folder):
 
 
 def find_copies(folder):
-    """Finds audio files in a folder by their names, see `walk_audio`.
+    """Find audio files in a folder by their names, see `walk_audio`.
 
     Arguments
     ---------
@@ -97,7 +104,7 @@ def find_copies(folder):
 
 
 def preference(path):
-    """What to sort files of the same sound by: their format, then their path.
+    """Rank files of the same sound: by their format, then by their path.
 
     Arguments
     ---------
@@ -118,7 +125,7 @@ def preference(path):
 
 
 def hash_files(paths):
-    """A hash that changes when a file is added, lost, repaired or replaced.
+    """Make a hash that changes when a file is added, lost, repaired or replaced.
 
     Arguments
     ---------
