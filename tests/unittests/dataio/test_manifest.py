@@ -156,7 +156,7 @@ def test_no_label_is_a_formula_in_a_report(tmp_path):
     report_coverage({"test": []}, lost, labels, tmp_path)
     shown = [f"'{label}" for label in labels[:5]] + labels[5:]
     for name in ("missing.csv", "coverage.csv"):
-        assert [row[1] for row in read_rows(tmp_path / name)[1:]] == shown
+        assert [row["label"] for row in read_rows(tmp_path / name)] == shown
     assert [from_cell(cell) for cell in shown] == labels
 
 
