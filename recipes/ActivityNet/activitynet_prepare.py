@@ -14,26 +14,17 @@ import os
 
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_pib.dataio.manifest import (
-    read_class_list,
-    report_coverage,
-    write_manifest,
-)
+from speechbrain_pib.dataio.manifest import read_class_list
 from speechbrain_pib.dataio.preparation import (
-    is_held_out,
+    hold_out,
     is_prepared,
-    mark_prepared,
+    write_manifests,
 )
 from speechbrain_pib.dataio.segments import mend_segment, report_mended
 from speechbrain_pib.dataio.video.feature_datasets import format_segments
 from speechbrain_pib.dataio.video.files import find_durations, find_videos
 from speechbrain_pib.dataio.video.published import published_rows
-from speechbrain_pib.utils.files import (
-    atomic_writer,
-    file_state,
-    hash_ids,
-    open_annotations,
-)
+from speechbrain_pib.utils.files import file_state, hash_ids, open_annotations
 
 logger = get_logger(__name__)
 
@@ -56,7 +47,7 @@ CUT_SECONDS = 0.1
 def prepare_features(
     annotations, features, save_folder, *, class_list=None, valid_fraction=0.1
 ):
-    """Writes `train.csv`, `valid.csv` and `test.csv` of videos with features.
+    """Write `train.csv`, `valid.csv` and `test.csv` of videos with features.
 
     The columns are those of the features' manifest and label (one or several,
     joined by "|") and segments (of what is annotated). The test is the
@@ -93,42 +84,46 @@ def prepare_features(
     ...     "activity_net.v1-3.min.json", "features.csv", "results"
     ... )  # doctest: +SKIP
     """
-    rows = _read_feature_manifest(features)
+    known = _read_feature_manifest(features)
     failures = _read_failures(features)
     options = {"kind": "features", "valid_fraction": valid_fraction}
     inputs = [annotations, features] + [class_list] * (class_list is not None)
     if is_prepared(save_folder, options, inputs):
-        logger.info("Manifests in %s are up to date", save_folder)
         return
     videos, classes = read_annotations(annotations, class_list, valid_fraction)
-    found, missing, mended = {split: [] for split in SPLITS}, [], []
+    rows, mended = [], []
     for video in videos:
-        key, split, label = video["ID"], video["split"], video["label"]
-        row = _find(key, rows)
-        if row:
-            seconds = float(row.get("duration", "inf"))
+        key, split = video["ID"], video["split"]
+        row = {"ID": key, "label": video["label"], "split": split}
+        if features_of := _find(key, known):
+            seconds = float(features_of.get("duration", "inf"))
             kept, lost, changed = _match_segments(video, seconds)
             # The video keeps its labels.
-            mended += changed + [
-                {"ID": r["ID"], "split": split, "reason": r["reason"]}
-                for r in lost
+            mended += changed
+            mended += [
+                {k: r[k] for k in ("ID", "split", "reason")} for r in lost
             ]
             segments = format_segments((r["start"], r["stop"]) for r in kept)
-            row = {**row, "ID": key, "label": label, "segments": segments}
-            found[split].append(row)
+            rows.append({**features_of, **row, "segments": segments})
         else:
             reason = _find(key, failures) or "no features"
-            row = {"ID": key, "label": label, "split": split, "reason": reason}
-            missing.append(row)
-    _write(found, missing, classes, save_folder, features)
+            rows.append({**row, "reason": reason})
     report_mended(mended, save_folder)
-    mark_prepared(save_folder, options, inputs)
+    write_manifests(
+        save_folder,
+        rows,
+        SPLITS,
+        classes,
+        options,
+        inputs,
+        hint=f"extract their features, which {features} must list",
+    )
 
 
 def prepare_published(
     lists, root, save_folder, *, class_list, valid_fraction=0.1
 ):
-    """Writes the manifests of features in the layout of the published code.
+    """Write the manifests of features in the layout of the published code.
 
     As `prepare_features`, but for the segments, which are not known.
 
@@ -174,17 +169,24 @@ def prepare_published(
     }
     inputs = [train, test, class_list]
     if is_prepared(save_folder, options, inputs):
-        logger.info("Manifests in %s are up to date", save_folder)
         return
     classes = read_class_list(class_list)
-    found, missing = {split: [] for split in SPLITS}, []
+    rows = []
     for split, path in (("train", train), ("test", test)):
-        rows, lost = published_rows(path, classes, os.path.abspath(root))
-        missing += [{**row, "split": split} for row in lost]
-        for row in rows:
-            found[_split(split, row["ID"], valid_fraction)].append(row)
-    _write(found, missing, classes, save_folder, root)
-    mark_prepared(save_folder, options, inputs)
+        found, lost = published_rows(path, classes, os.path.abspath(root))
+        rows += [
+            {**row, "split": hold_out(split, row["ID"], valid_fraction)}
+            for row in found + lost
+        ]
+    write_manifests(
+        save_folder,
+        rows,
+        SPLITS,
+        classes,
+        options,
+        inputs,
+        hint=f"{root} must hold their features",
+    )
 
 
 def prepare_moments(
@@ -195,7 +197,7 @@ def prepare_moments(
     class_list=None,
     valid_fraction=0.1,
 ):
-    """Writes `train.csv`, `valid.csv` and `test.csv` of annotated segments.
+    """Write `train.csv`, `valid.csv` and `test.csv` of annotated segments.
 
     The columns are ID, path (of the video file), start, stop (seconds) and
     label. Segments that are not in their video, or whose video cannot be read,
@@ -237,22 +239,28 @@ def prepare_moments(
     }
     inputs = [annotations] + [class_list] * (class_list is not None)
     if is_prepared(save_folder, options, inputs):
-        logger.info("Manifests in %s are up to date", save_folder)
         return
     videos, classes = read_annotations(annotations, class_list, valid_fraction)
     path_of = {video["ID"]: _find(video["ID"], paths) for video in videos}
     durations = find_durations([p for p in path_of.values() if p])
-    found, missing, mended = {split: [] for split in SPLITS}, [], []
+    rows, mended = [], []
     for video in videos:
         path = path_of[video["ID"]]
         seconds = durations.get(path, ValueError("no such video"))
         kept, lost, changed = _match_segments(video, seconds)
-        found[video["split"]] += [{**row, "path": path} for row in kept]
-        missing += lost
+        rows += [{**row, "split": video["split"], "path": path} for row in kept]
+        rows += lost
         mended += changed
-    _write(found, missing, classes, save_folder, video_folder)
     report_mended(mended, save_folder)
-    mark_prepared(save_folder, options, inputs)
+    write_manifests(
+        save_folder,
+        rows,
+        SPLITS,
+        classes,
+        options,
+        inputs,
+        hint=f"{video_folder} must hold the videos",
+    )
 
 
 def _match_segments(video, seconds):
@@ -277,7 +285,7 @@ def _match_segments(video, seconds):
 
 
 def read_annotations(path, class_list=None, valid_fraction=0.1):
-    """Reads annotations in ActivityNet's or in Kinetics' official form.
+    """Read annotations in ActivityNet's or in Kinetics' official form.
 
     Arguments
     ---------
@@ -318,7 +326,7 @@ def read_annotations(path, class_list=None, valid_fraction=0.1):
             continue
         video["segments"] = [s for s in video["segments"] if s[2] in classes]
         video["label"] = "|".join(sorted(of_video & set(classes)))
-        video["split"] = _split(video["split"], video["ID"], valid_fraction)
+        video["split"] = hold_out(video["split"], video["ID"], valid_fraction)
         kept.append(video)
     if len(kept) < len(videos):
         logger.info("%d videos are of other classes", len(videos) - len(kept))
@@ -379,12 +387,6 @@ def _whole(text):
     return int(number)
 
 
-def _split(split, key, valid_fraction):
-    """The split of a video, where some of those for training are held out."""
-    held_out = split == "train" and is_held_out(key, valid_fraction)
-    return "valid" if held_out else split
-
-
 def _find(key, table):
     """The entry of a video, whose name is its ID or begins with v_."""
     return table.get(f"{PREFIX}{key}", table.get(key))
@@ -420,23 +422,3 @@ def _read_failures(path):
             }
     except FileNotFoundError:
         return {}
-
-
-def _write(found, missing, classes, save_folder, source):
-    """Writes manifests and coverage."""
-    for split, rows in found.items():
-        if not rows:
-            raise ValueError(
-                f"{source} has none of the annotated {split} videos (for "
-                "valid: or raise valid_fraction)"
-            )
-        write_manifest(os.path.join(save_folder, f"{split}.csv"), rows)
-    coverage = report_coverage(found, missing, classes, save_folder)
-    for split, rows in found.items():
-        if "has_audio" in rows[0]:
-            silent = sum(row["has_audio"] == "False" for row in rows)
-            coverage[split]["without_sound"] = silent
-            logger.info("%s: %d videos without sound", split, silent)
-    path = os.path.join(save_folder, "coverage.json")
-    with atomic_writer(path) as file:
-        json.dump(coverage, file, indent=2)

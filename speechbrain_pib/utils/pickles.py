@@ -13,9 +13,7 @@ Authors
 
 import io
 import math
-import os
 import pickle
-import pickletools
 import re
 
 import numpy as np
@@ -182,35 +180,6 @@ def read_pickled_table(path):
             f"{path} is not a pickled pandas table that can be read here "
             f"({type(error).__name__}: {error}); convert it to CSV"
         ) from error
-
-
-def check_places(file):
-    """Refuse a pickle that keeps a value at a place beyond its length: the
-    unpickler would make room for all places before it.
-
-    Arguments
-    ---------
-    file : file
-        Opened for reading bytes, at its start, where it is left.
-
-    Raises
-    ------
-    ValueError
-        If there is such a value, or the file is no pickle.
-
-    Example
-    -------
-    >>> path = str(getfixture("tmpdir") / "list.pkl")
-    >>> with open(path, "wb") as file:
-    ...     pickle.dump([1, 2], file)
-    >>> with open(path, "rb") as file:
-    ...     check_places(file)
-    """
-    size = os.fstat(file.fileno()).st_size
-    for opcode, place, _ in pickletools.genops(file):
-        if opcode.name.endswith("PUT") and place > size:
-            raise ValueError(f"{size} bytes do not hold {place} values")
-    file.seek(0)
 
 
 def _columns(frame, size):

@@ -42,6 +42,11 @@ def walk_audio(folder):
     path : str
         Absolute path of the file. Those of a folder come in order.
 
+    Raises
+    ------
+    ValueError
+        If there is no such folder.
+
     Example
     -------
     >>> folder = getfixture("tmpdir")
@@ -50,6 +55,8 @@ def walk_audio(folder):
     >>> [name for name, path in walk_audio(folder)]
     ['a', 'b']
     """
+    if not os.path.isdir(folder):
+        raise ValueError(f"there is no folder {folder} with audio files")
     for path in walk_files(os.path.abspath(folder)):
         name, extension = os.path.splitext(os.path.basename(path))
         if extension.lower() not in AUDIO_EXTENSIONS or name.startswith("."):
@@ -118,7 +125,7 @@ def preference(path):
 
 
 def hash_files(paths):
-    """Hash files so that it shows when one is added, lost, repaired or replaced.
+    """Make a hash that changes when a file is added, lost, repaired or replaced.
 
     Arguments
     ---------

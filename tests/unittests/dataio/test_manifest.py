@@ -1,4 +1,4 @@
-"""Tests of manifests, class lists, coverage and fingerprints.
+"""Tests of manifests, class lists and coverage.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -19,7 +19,6 @@ from speechbrain_pib.dataio.manifest import (
     write_manifest,
 )
 from speechbrain_pib.dataio.manifest_dataset import ManifestTable
-from speechbrain_pib.dataio.preparation import is_prepared, mark_prepared
 from speechbrain_pib.epic.annotations import read_class_names
 from speechbrain_pib.utils.files import from_cell
 from tests.helpers import load_recipe_module, read_rows
@@ -173,29 +172,11 @@ def test_a_clip_counts_for_each_of_its_labels(tmp_path):
     ]
 
 
-def test_preparation_is_redone_when_anything_changes(tmp_path):
-    annotation = tmp_path / "annotation.csv"
-    annotation.write_text("a,b\n")
-    save_folder = tmp_path / "save"
-    write_manifest(save_folder / "train.csv", [{"ID": "a"}])
-    arguments = save_folder, {"folds": (1, 2)}, [annotation]
-    assert not is_prepared(*arguments)
-    mark_prepared(*arguments)
-    assert is_prepared(*arguments)
-    assert not is_prepared(save_folder, {"folds": (1, 3)}, [annotation])
-
-    os.utime(annotation, ns=(0, 0))
-    assert not is_prepared(*arguments)
-    mark_prepared(*arguments)
-    assert is_prepared(*arguments)
-
-    write_manifest(save_folder / "train.csv", [{"ID": "other"}])
-    assert not is_prepared(*arguments)
-    mark_prepared(*arguments)
-    (save_folder / "train.csv").unlink()
-    assert not is_prepared(*arguments)
-
-
-def test_damaged_fingerprint_means_not_prepared(tmp_path):
-    (tmp_path / "prepared.json").write_text('{"options": {')
-    assert not is_prepared(tmp_path, {})
+def test_silent_videos_are_counted_where_rows_tell(tmp_path):
+    rows = [{"ID": "a", "label": "cat", "has_audio": "False"}]
+    rows += [{"ID": i, "label": "cat", "has_audio": "True"} for i in "bc"]
+    found = {"test": rows, "train": rows[1:]}
+    coverage = report_coverage(found, [], ["cat"], tmp_path)
+    assert coverage["test"]["without_sound"] == 1
+    assert coverage["train"]["without_sound"] == 0
+    assert coverage == json.loads((tmp_path / "coverage.json").read_text())

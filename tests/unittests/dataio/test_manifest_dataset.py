@@ -14,7 +14,7 @@ from speechbrain.dataio.dataloader import SaveableDataLoader, make_dataloader
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.dataio.sampler import ReproducibleRandomSampler
 
-from speechbrain_pib.dataio import manifest_dataset as table
+from speechbrain_pib.dataio import manifest_dataset
 from speechbrain_pib.dataio.manifest import write_manifest
 from speechbrain_pib.dataio.manifest_dataset import (
     ManifestDataset,
@@ -40,7 +40,7 @@ def write_rows(path, count):
 
 @pytest.mark.parametrize("block", [7, 2**24])
 def test_rows_are_those_of_speechbrain(tmp_path, monkeypatch, block):
-    monkeypatch.setattr(table, "BLOCK_BYTES", block)
+    monkeypatch.setattr(manifest_dataset, "BLOCK_BYTES", block)
     path = write_rows(tmp_path / "a.csv", 20)
     expected = DynamicItemDataset.from_csv(path).data
     rows = ManifestTable(path)

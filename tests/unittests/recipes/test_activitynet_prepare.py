@@ -106,7 +106,7 @@ def test_missing_and_silent_videos_are_counted(folder):
 
 def test_a_class_list_gives_the_order_and_leaves_out_the_rest(folder):
     (folder / "classes.txt").write_text("run\n")
-    with pytest.raises(ValueError, match="none of the annotated train"):
+    with pytest.raises(ValueError, match="annotations have no train clips"):
         prepare(folder, class_list=str(folder / "classes.txt"))
     (folder / "classes.txt").write_text("run\njump\n")
     prepare(folder, class_list=str(folder / "classes.txt"))

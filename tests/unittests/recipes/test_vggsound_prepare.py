@@ -116,16 +116,18 @@ def test_two_column_lists_give_the_same_manifests(corpus):
     assert official == {s: corpus.manifest(s) for s in vggsound.SPLITS}
 
 
-def test_clips_of_one_video_are_validated_together():
-    def split(video, start, fraction=0.3):
-        clip = {"ID": f"{video}_{start:06d}", "split": "train"}
-        return vggsound._in_validation(clip, fraction)
-
-    draws = [split(video(n), 0) for n in range(2000)]
-    assert draws == [split(video(n), 30) for n in range(2000)]
-    assert sum(draws) / 2000 == pytest.approx(0.3, abs=0.05)
-    test_clip = {"ID": video(1) + "_000000", "split": "test"}
-    assert not vggsound._in_validation(test_clip, 0.999)
+def test_clips_of_one_video_are_validated_together(corpus):
+    videos = [video(n) for n in range(2000)]
+    path = corpus.write_csv(
+        "twice.csv",
+        [(v, start, "cat", "train") for start in (0, 30) for v in videos],
+    )
+    clips = vggsound.read_annotations([path], CLASSES, 0.3)
+    splits = [clip["split"] for clip in clips]
+    assert splits[:2000] == splits[2000:]
+    assert splits.count("valid") / 4000 == pytest.approx(0.3, abs=0.05)
+    clips = vggsound.read_annotations([corpus.annotation], CLASSES, 0.999)
+    assert sum(clip["split"] == "test" for clip in clips) == 4
 
 
 def test_any_format_in_any_folder_is_found(corpus):
@@ -245,7 +247,9 @@ def test_interrupted_preparation_is_redone(corpus, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(vggsound, "report_coverage", interrupt)
+        patch.setattr(
+            "speechbrain_pib.dataio.preparation.report_coverage", interrupt
+        )
         with pytest.raises(KeyboardInterrupt):
             corpus.prepare()
     (corpus.save / "test.csv").write_text("half")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from speechbrain.dataio import audio_io
 
-from speechbrain_pib.dataio.audio import checks as probe
+from speechbrain_pib.dataio.audio import checks
 from speechbrain_pib.dataio.audio.checks import (
     UnreadableAudioError,
     check_audio,
@@ -79,7 +79,7 @@ def test_many_files_keep_their_order(tmp_path, monkeypatch):
         write_noise(tmp_path / f"{n}.wav", 0.1 * (n + 1)) for n in range(12)
     ]
     paths[5] = str(tmp_path / "gone.wav")
-    monkeypatch.setattr(probe, "FILES_AT_A_TIME", 5)
+    monkeypatch.setattr(checks, "FILES_AT_A_TIME", 5)
     results = check_many(paths, threads=4)
     assert isinstance(results.pop(5), UnreadableAudioError)
     expected = [0.1 * (n + 1) for n in range(12) if n != 5]

@@ -98,3 +98,8 @@ def test_a_hash_of_files_tells_each_change(tmp_path):
     (tmp_path / "a.wav").rename(tmp_path / "b.wav")
     assert changed()
     assert hash_files(paths) == seen[-1]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ValueError, match="there is no folder .*nothing"):
+        find_copies(tmp_path / "nothing")

@@ -146,7 +146,7 @@ def test_what_would_mix_or_lose_datasets_is_refused(folder, tmp_path):
     (folder / "P02/b.wav").touch()
     with pytest.raises(ValueError, match="have the same name"):
         pack_folder(folder, path)
-    with pytest.raises(ValueError, match="there is no audio file"):
+    with pytest.raises(ValueError, match="there is no folder"):
         pack_folder(tmp_path / "nothing", path)
 
 

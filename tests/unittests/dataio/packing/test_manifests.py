@@ -28,8 +28,7 @@ from speechbrain_pib.dataio.clip_datasets import (
 )
 from speechbrain_pib.dataio.manifest import report_coverage, write_manifest
 from speechbrain_pib.dataio.manifest_dataset import ManifestTable
-from speechbrain_pib.dataio.packing import manifests as pack
-from speechbrain_pib.dataio.packing.manifests import pack_manifests
+from speechbrain_pib.dataio.packing.manifests import _convert, pack_manifests
 from tests.helpers import read_rows
 
 CONTAINERS = ("shards", "hdf5")
@@ -173,15 +172,14 @@ def test_finished_shards_are_kept_and_the_rest_is_done(
     manifests, tmp_path, monkeypatch
 ):
     packed, converted = tmp_path / "packed", []
-    real = pack._convert
 
     def count(clip, **options):
         converted.append(clip)
         if len(converted) == 6:
             raise KeyboardInterrupt
-        return real(clip, **options)
+        return _convert(clip, **options)
 
-    monkeypatch.setattr(pack, "_convert", count)
+    monkeypatch.setattr(f"{pack_manifests.__module__}._convert", count)
     # Two files of 32 kB fill a shard.
     options = {"container": "hdf5", "shard_megabytes": 0.05}
     with pytest.raises(KeyboardInterrupt):
@@ -222,12 +220,11 @@ def test_what_was_repaired_is_packed_again(
     pack_manifests(manifests, packed, container=container)
     samples, _ = soundfile.read(path, dtype="int16")
     soundfile.write(path, samples[::-1], 16000)
-    converted, real = [], pack._convert
+    converted = []
     monkeypatch.setattr(
-        pack,
-        "_convert",
+        f"{pack_manifests.__module__}._convert",
         lambda clip, **options: (
-            converted.append(clip[0]) or real(clip, **options)
+            converted.append(clip[0]) or _convert(clip, **options)
         ),
     )
     pack_manifests(manifests, packed, container=container)
