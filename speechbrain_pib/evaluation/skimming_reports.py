@@ -8,7 +8,7 @@ import os
 
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_pib.dataio.video.decoding import UnreadableVideoError
+from speechbrain_pib.dataio.video.containers import UnreadableVideoError
 from speechbrain_pib.evaluation.reports import results_table, write_tables
 from speechbrain_pib.evaluation.skimming_plots import plot_curve, plot_video
 

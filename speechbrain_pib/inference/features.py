@@ -22,7 +22,7 @@ from speechbrain.utils.logger import get_logger
 from tqdm.contrib import tqdm
 
 from speechbrain_pib.dataio.manifest import write_manifest
-from speechbrain_pib.dataio.video.decoding import import_av
+from speechbrain_pib.dataio.video.containers import import_av
 from speechbrain_pib.dataio.video.features import FeatureStore
 from speechbrain_pib.dataio.video.files import find_videos, write_video_list
 from speechbrain_pib.dataio.video.steps import IMAGE_SIZE, VideoSteps

@@ -17,7 +17,7 @@ import soundfile
 from speechbrain.utils.logger import get_logger
 from tqdm.contrib import tqdm
 
-from speechbrain_pib.dataio.video.decoding import (
+from speechbrain_pib.dataio.video.containers import (
     UnreadableVideoError,
     import_av,
 )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from speechbrain.utils.logger import get_logger
 from tqdm.contrib import tqdm
 
-from speechbrain_pib.dataio.video.decoding import (
+from speechbrain_pib.dataio.video.containers import (
     UnreadableVideoError,
     best_streams,
     check_complete,

@@ -12,12 +12,12 @@ import math
 
 import torch
 
-from speechbrain_pib.dataio.video.decoding import (
-    Decoder,
+from speechbrain_pib.dataio.video.containers import (
     UnreadableVideoError,
     best_stream,
     open_container,
 )
+from speechbrain_pib.dataio.video.decoding import Decoder
 
 # Decoding is faster than seeking when the next frame is nearer than this.
 SEEK_SECONDS = 20.0

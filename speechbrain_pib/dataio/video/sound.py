@@ -13,14 +13,14 @@ import math
 import numpy as np
 import torch
 
-from speechbrain_pib.dataio.video.decoding import (
-    Decoder,
+from speechbrain_pib.dataio.video.containers import (
     UnreadableVideoError,
     best_stream,
     import_av,
     open_container,
     path_of,
 )
+from speechbrain_pib.dataio.video.decoding import Decoder
 from speechbrain_pib.utils.silence import is_silent
 
 # Shorter holes and overlaps are rounding of timestamps; the samples join.

@@ -13,7 +13,7 @@ import math
 
 import torch
 
-from speechbrain_pib.dataio.video.decoding import UnreadableVideoError
+from speechbrain_pib.dataio.video.containers import UnreadableVideoError
 from speechbrain_pib.dataio.video.files import probe_video
 from speechbrain_pib.dataio.video.frames import iter_frames
 from speechbrain_pib.dataio.video.sound import iter_seconds

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from speechbrain_pib.dataio.video.decoding import UnreadableVideoError
+from speechbrain_pib.dataio.video.containers import UnreadableVideoError
 from speechbrain_pib.evaluation import skimming_plots
 from speechbrain_pib.evaluation.skimming_plots import plot_curve, plot_video
 

@@ -12,7 +12,7 @@ import torch
 from hyperpyyaml import load_hyperpyyaml
 from speechbrain.dataio.encoder import CategoricalEncoder
 
-from speechbrain_pib.dataio.video.decoding import UnreadableVideoError
+from speechbrain_pib.dataio.video.containers import UnreadableVideoError
 from speechbrain_pib.dataio.video.steps import VideoSteps
 from speechbrain_pib.inference.export_skimming import export_skimming
 from speechbrain_pib.inference.features import Encoder
@@ -175,7 +175,7 @@ def test_a_silent_preview_does_not_silence_what_is_heard_later(
     heard = features["audio"][0].any(dim=1).tolist()
     assert heard == [False, True, False]
     with torch.no_grad():
-        expected = exported.model(features, selection="hard")
+        expected = exported.model(features, attention="hard")
     seen = classifier.classify_video(path)
     assert {look.seconds for look in seen.looks} == {0.0, 1.0, 2.0}
     assert seen.has_audio

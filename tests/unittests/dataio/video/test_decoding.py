@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from speechbrain_pib.dataio.video.decoding import UnreadableVideoError
+from speechbrain_pib.dataio.video.containers import UnreadableVideoError
 from speechbrain_pib.dataio.video.files import probe_video
 from speechbrain_pib.dataio.video.frames import read_frames
 from speechbrain_pib.dataio.video.sound import (

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from speechbrain_pib.dataio.video.decoding import UnreadableVideoError
+from speechbrain_pib.dataio.video.containers import UnreadableVideoError
 from speechbrain_pib.dataio.video.extract_audio import (
     extract_folder,
     extract_sound,
