@@ -226,7 +226,8 @@ def mark_prepared(save_folder, options, inputs=()):
     Arguments
     ---------
     save_folder : str
-        The prepared folder; its CSV files are remembered by their hash.
+        The prepared folder; its CSV files, classes.txt and coverage.json are
+        remembered by their hash.
     options : dict
         All that the result depends on; must be fit for JSON.
     inputs : list of str
@@ -243,7 +244,11 @@ def mark_prepared(save_folder, options, inputs=()):
     >>> is_prepared(folder, {"fold": 1}), is_prepared(folder, {"fold": 2})
     (True, False)
     """
-    names = sorted(n for n in os.listdir(save_folder) if n.endswith(".csv"))
+    names = sorted(
+        name
+        for name in os.listdir(save_folder)
+        if name.endswith(".csv") or name in ("classes.txt", "coverage.json")
+    )
     fingerprint = _describe(options, inputs)
     fingerprint["outputs"] = {
         name: hash_file(os.path.join(save_folder, name)) for name in names
@@ -267,14 +272,15 @@ def is_prepared(save_folder, options, inputs=()):
     Returns
     -------
     prepared : bool
-        False also if one of the CSV files written then has changed since.
+        False also if one of the files written then has changed since, or
+        the note of it is malformed.
     """
     path = os.path.join(save_folder, FINGERPRINT_FILE)
     try:
         with open(path, encoding="utf-8") as file:
             fingerprint = json.load(file)
-        outputs = fingerprint.pop("outputs")
-    except (FileNotFoundError, KeyError, json.JSONDecodeError):
+        outputs = dict(fingerprint.pop("outputs"))
+    except (FileNotFoundError, KeyError, ValueError, TypeError, AttributeError):
         return False
     prepared = fingerprint == _describe(options, inputs) and all(
         hash_file(os.path.join(save_folder, name)) == digest

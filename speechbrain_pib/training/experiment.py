@@ -6,6 +6,8 @@ Authors
 
 import json
 import os
+import sys
+from contextlib import ExitStack
 from typing import NamedTuple
 
 import speechbrain as sb
@@ -19,6 +21,15 @@ from speechbrain_pib.dataio.clip_datasets import (
     load_label_encoder,
 )
 from speechbrain_pib.training.arguments import parse_recipe_arguments
+from speechbrain_pib.training.fingerprints import (
+    check_clips,
+    check_settings,
+    read_settings,
+)
+from speechbrain_pib.utils.files import locked_folder
+
+# Output folders of this process, which it keeps locked to its end.
+_claimed = {}
 
 
 class RecipeData(NamedTuple):
@@ -70,12 +81,46 @@ def start_experiment(script, miniature=None, arguments=None):
         ddp_init_group(run_opts)
     with open(hparams_file) as file:
         hparams = load_hyperpyyaml(file, overrides)
+    run_on_main(_claim_folder, args=[hparams, hparams_file, overrides])
     sb.create_experiment_directory(
         experiment_directory=hparams["output_folder"],
         hyperparams_to_save=hparams_file,
         overrides=overrides,
     )
     return hparams, run_opts
+
+
+def _claim_folder(hparams, hparams_file, overrides):
+    """Keep other runs out of the output folder until this process ends, and
+    end it if the folder holds a training with other settings."""
+    folder = os.path.abspath(hparams["output_folder"])
+    try:
+        if folder not in _claimed:
+            _claimed[folder] = ExitStack()
+            _claimed[folder].enter_context(locked_folder(folder))
+        check_settings(
+            folder,
+            hparams["save_folder"],
+            read_settings(hparams_file, overrides),
+        )
+    except ValueError as error:
+        sys.exit(str(error))
+
+
+def _check_data(hparams, folder, splits, label_encoder):
+    """End the process if the output folder holds a training on other data."""
+    trained = [split for split in ("train", "valid") if split in splits]
+    classes = [label_encoder.ind2lab[n] for n in range(len(label_encoder))]
+    try:
+        check_clips(
+            hparams["output_folder"],
+            hparams["save_folder"],
+            folder,
+            trained,
+            classes,
+        )
+    except ValueError as error:
+        sys.exit(str(error))
 
 
 def load_data(prepare, hparams, splits, make_datasets=clip_datasets):
@@ -112,6 +157,7 @@ def load_data(prepare, hparams, splits, make_datasets=clip_datasets):
         coverage = json.load(file)
     label_encoder = load_label_encoder(os.path.join(folder, "classes.txt"))
     datasets = make_datasets(folder, splits, hparams, label_encoder)
+    run_on_main(_check_data, args=[hparams, folder, splits, label_encoder])
     return RecipeData(label_encoder, datasets, coverage)
 
 

@@ -126,3 +126,19 @@ def test_preparation_is_redone_when_anything_changes(tmp_path):
 def test_damaged_fingerprint_means_not_prepared(tmp_path):
     (tmp_path / "prepared.json").write_text('{"options": {')
     assert not is_prepared(tmp_path, {})
+
+
+@pytest.mark.parametrize("name", ["classes.txt", "coverage.json", "train.csv"])
+def test_a_changed_output_is_prepared_again(tmp_path, name):
+    for other in ("classes.txt", "coverage.json", "train.csv"):
+        (tmp_path / other).write_text("cat\ndog\n")
+    mark_prepared(tmp_path, {})
+    assert is_prepared(tmp_path, {})
+    (tmp_path / name).write_text("dog\ncat\n")
+    assert not is_prepared(tmp_path, {})
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "{", "null", '{"outputs": 1}'])
+def test_a_malformed_note_means_not_prepared(tmp_path, text):
+    (tmp_path / "prepared.json").write_text(text)
+    assert not is_prepared(tmp_path, {})
