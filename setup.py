@@ -45,6 +45,7 @@ setup(
         "numpy",
         "librosa",
         "h5py",
+        "soxr",
         "soundfile",
         "jinja2",  # huggingface_hub fills in model cards with it
         "scikit-learn",

@@ -145,8 +145,8 @@ class PlayItBackBrain(ClassificationBrain):
         """
         output, targets = predictions
         losses = self.hparams.loss(output, targets)
-        self.loss_terms.append({k: v.detach() for k, v in losses.items()})
-        self.unreadable += (~batch.readable.data).sum()
+        unreadable = (~batch.readable.data).sum()
+        self.statistics.append({**losses, "unreadable": unreadable})
         if stage != sb.Stage.TRAIN:
             self._keep_scores(output, batch, stage)
         return losses["loss"]

@@ -14,24 +14,17 @@ import os
 
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_pib.dataio.manifest import (
-    read_class_list,
-    report_coverage,
-    write_manifest,
-)
+from speechbrain_pib.dataio.manifest import read_class_list
 from speechbrain_pib.dataio.preparation import (
-    is_held_out,
+    hold_out,
     is_prepared,
-    mark_prepared,
+    write_manifests,
 )
+from speechbrain_pib.dataio.segments import mend_segment, report_mended
 from speechbrain_pib.dataio.video.feature_datasets import format_segments
-from speechbrain_pib.dataio.video.files import find_videos
+from speechbrain_pib.dataio.video.files import find_durations, find_videos
 from speechbrain_pib.dataio.video.published import published_rows
-from speechbrain_pib.utils.files import (
-    atomic_writer,
-    hash_ids,
-    open_annotations,
-)
+from speechbrain_pib.utils.files import file_state, hash_ids, open_annotations
 
 logger = get_logger(__name__)
 
@@ -42,22 +35,27 @@ SPLIT_OF = {
     "validation": "test",
     "testing": None,
     "train": "train",
+    "val": "test",
     "validate": "test",
     "test": "test",
 }
 PREFIX = "v_"  # of the names of ActivityNet's files
+# Clips that were cut out of videos are some pictures shorter than annotated.
+CUT_SECONDS = 0.1
 
 
 def prepare_features(
     annotations, features, save_folder, *, class_list=None, valid_fraction=0.1
 ):
-    """Writes `train.csv`, `valid.csv` and `test.csv` of videos with features.
+    """Write `train.csv`, `valid.csv` and `test.csv` of videos with features.
 
     The columns are those of the features' manifest and label (one or several,
     joined by "|") and segments (of what is annotated). The test is the
     official validation set. Videos without features are listed in
     `missing.csv`, `coverage.csv` and `coverage.json`, where "without_sound"
-    counts the silent ones. Nothing is done if it was done before.
+    counts the silent ones; segments that are not, or not as annotated, in
+    their video are listed in `mended.csv`. Nothing is done if it was done
+    before.
 
     Arguments
     ---------
@@ -86,34 +84,46 @@ def prepare_features(
     ...     "activity_net.v1-3.min.json", "features.csv", "results"
     ... )  # doctest: +SKIP
     """
-    rows = _read_feature_manifest(features)
+    known = _read_feature_manifest(features)
     failures = _read_failures(features)
     options = {"kind": "features", "valid_fraction": valid_fraction}
     inputs = [annotations, features] + [class_list] * (class_list is not None)
     if is_prepared(save_folder, options, inputs):
-        logger.info("Manifests in %s are up to date", save_folder)
         return
     videos, classes = read_annotations(annotations, class_list, valid_fraction)
-    found, missing = {split: [] for split in SPLITS}, []
+    rows, mended = [], []
     for video in videos:
-        key, split, label = video["ID"], video["split"], video["label"]
-        row = _find(key, rows)
-        if row:
-            segments = format_segments(s[:2] for s in video["segments"])
-            row = {**row, "ID": key, "label": label, "segments": segments}
-            found[split].append(row)
+        key, split = video["ID"], video["split"]
+        row = {"ID": key, "label": video["label"], "split": split}
+        if features_of := _find(key, known):
+            seconds = float(features_of.get("duration", "inf"))
+            kept, lost, changed = _match_segments(video, seconds)
+            # The video keeps its labels.
+            mended += changed
+            mended += [
+                {k: r[k] for k in ("ID", "split", "reason")} for r in lost
+            ]
+            segments = format_segments((r["start"], r["stop"]) for r in kept)
+            rows.append({**features_of, **row, "segments": segments})
         else:
             reason = _find(key, failures) or "no features"
-            row = {"ID": key, "label": label, "split": split, "reason": reason}
-            missing.append(row)
-    _write(found, missing, classes, save_folder, features)
-    mark_prepared(save_folder, options, inputs)
+            rows.append({**row, "reason": reason})
+    report_mended(mended, save_folder)
+    write_manifests(
+        save_folder,
+        rows,
+        SPLITS,
+        classes,
+        options,
+        inputs,
+        hint=f"extract their features, which {features} must list",
+    )
 
 
 def prepare_published(
     lists, root, save_folder, *, class_list, valid_fraction=0.1
 ):
-    """Writes the manifests of features in the layout of the published code.
+    """Write the manifests of features in the layout of the published code.
 
     As `prepare_features`, but for the segments, which are not known.
 
@@ -159,17 +169,24 @@ def prepare_published(
     }
     inputs = [train, test, class_list]
     if is_prepared(save_folder, options, inputs):
-        logger.info("Manifests in %s are up to date", save_folder)
         return
     classes = read_class_list(class_list)
-    found, missing = {split: [] for split in SPLITS}, []
+    rows = []
     for split, path in (("train", train), ("test", test)):
-        rows, lost = published_rows(path, classes, os.path.abspath(root))
-        missing += [{**row, "split": split} for row in lost]
-        for row in rows:
-            found[_split(split, row["ID"], valid_fraction)].append(row)
-    _write(found, missing, classes, save_folder, root)
-    mark_prepared(save_folder, options, inputs)
+        found, lost = published_rows(path, classes, os.path.abspath(root))
+        rows += [
+            {**row, "split": hold_out(split, row["ID"], valid_fraction)}
+            for row in found + lost
+        ]
+    write_manifests(
+        save_folder,
+        rows,
+        SPLITS,
+        classes,
+        options,
+        inputs,
+        hint=f"{root} must hold their features",
+    )
 
 
 def prepare_moments(
@@ -180,10 +197,11 @@ def prepare_moments(
     class_list=None,
     valid_fraction=0.1,
 ):
-    """Writes `train.csv`, `valid.csv` and `test.csv` of annotated segments.
+    """Write `train.csv`, `valid.csv` and `test.csv` of annotated segments.
 
     The columns are ID, path (of the video file), start, stop (seconds) and
-    label. The rest is as for `prepare_features`.
+    label. Segments that are not in their video, or whose video cannot be read,
+    are listed in `missing.csv`. The rest is as for `prepare_features`.
 
     Arguments
     ---------
@@ -217,31 +235,57 @@ def prepare_moments(
     options = {
         "kind": "moments",
         "valid_fraction": valid_fraction,
-        "videos": hash_ids(paths.values()),
+        "videos": hash_ids(f"{p} {file_state(p)}" for p in paths.values()),
     }
     inputs = [annotations] + [class_list] * (class_list is not None)
     if is_prepared(save_folder, options, inputs):
-        logger.info("Manifests in %s are up to date", save_folder)
         return
     videos, classes = read_annotations(annotations, class_list, valid_fraction)
-    found, missing = {split: [] for split in SPLITS}, []
+    path_of = {video["ID"]: _find(video["ID"], paths) for video in videos}
+    durations = find_durations([p for p in path_of.values() if p])
+    rows, mended = [], []
     for video in videos:
-        path = _find(video["ID"], paths)
-        for number, (start, stop, label) in enumerate(video["segments"]):
-            row = {"ID": f"{video['ID']}_{number}"}
-            if path:
-                row |= {"path": path, "start": start, "stop": stop}
-                row["label"] = label
-                found[video["split"]].append(row)
-            else:
-                row |= {"label": label, "split": video["split"]}
-                missing.append({**row, "reason": "no such video"})
-    _write(found, missing, classes, save_folder, video_folder)
-    mark_prepared(save_folder, options, inputs)
+        path = path_of[video["ID"]]
+        seconds = durations.get(path, ValueError("no such video"))
+        kept, lost, changed = _match_segments(video, seconds)
+        rows += [{**row, "split": video["split"], "path": path} for row in kept]
+        rows += lost
+        mended += changed
+    report_mended(mended, save_folder)
+    write_manifests(
+        save_folder,
+        rows,
+        SPLITS,
+        classes,
+        options,
+        inputs,
+        hint=f"{video_folder} must hold the videos",
+    )
+
+
+def _match_segments(video, seconds):
+    """Segments of a video that lasts so long, or cannot be read: those that
+    are in it, those that are not, and what was changed."""
+    found, missing, mended = [], [], []
+    for number, (start, stop, label) in enumerate(video["segments"]):
+        row = {"ID": f"{video['ID']}_{number}"}
+        try:
+            if isinstance(seconds, ValueError):
+                raise seconds
+            begin, end, odd = mend_segment(start, stop, seconds)
+        except ValueError as error:
+            row |= {"label": label, "split": video["split"]}
+            missing.append({**row, "reason": str(error)})
+            continue
+        cut = 0 <= start < stop <= seconds + CUT_SECONDS
+        if odd is not None and not cut:
+            mended.append({**row, "split": video["split"], "reason": odd})
+        found.append({**row, "start": begin, "stop": end, "label": label})
+    return found, missing, mended
 
 
 def read_annotations(path, class_list=None, valid_fraction=0.1):
-    """Reads annotations in ActivityNet's or in Kinetics' official form.
+    """Read annotations in ActivityNet's or in Kinetics' official form.
 
     Arguments
     ---------
@@ -282,7 +326,7 @@ def read_annotations(path, class_list=None, valid_fraction=0.1):
             continue
         video["segments"] = [s for s in video["segments"] if s[2] in classes]
         video["label"] = "|".join(sorted(of_video & set(classes)))
-        video["split"] = _split(video["split"], video["ID"], valid_fraction)
+        video["split"] = hold_out(video["split"], video["ID"], valid_fraction)
         kept.append(video)
     if len(kept) < len(videos):
         logger.info("%d videos are of other classes", len(videos) - len(kept))
@@ -322,23 +366,25 @@ def _read_kinetics(path):
         reader = csv.DictReader(file)
         for row in reader:
             try:
-                start, stop = int(row["time_start"]), int(row["time_end"])
+                start, stop = map(_whole, (row["time_start"], row["time_end"]))
                 key = f"{row['youtube_id']}_{start:06d}_{stop:06d}"
                 label, split = row["label"], SPLIT_OF[row["split"]]
             except (KeyError, TypeError, ValueError) as error:
                 raise ValueError(
                     f"{path}, line {reader.line_num}: expected label, "
-                    "youtube_id, time_start, time_end and split (train, "
-                    f"validate or test), got {row}"
+                    "youtube_id, time_start, time_end (whole seconds) and "
+                    f"split (train, val, validate or test), got {row}"
                 ) from error
             segments = [(0.0, float(stop - start), label)]
             yield {"ID": key, "split": split, "segments": segments}
 
 
-def _split(split, key, valid_fraction):
-    """The split of a video, where some of those for training are held out."""
-    held_out = split == "train" and is_held_out(key, valid_fraction)
-    return "valid" if held_out else split
+def _whole(text):
+    """A whole number, also as pandas writes it in a column with holes."""
+    number = float(text)
+    if not number.is_integer():
+        raise ValueError(f"{text} is not a whole number")
+    return int(number)
 
 
 def _find(key, table):
@@ -376,23 +422,3 @@ def _read_failures(path):
             }
     except FileNotFoundError:
         return {}
-
-
-def _write(found, missing, classes, save_folder, source):
-    """Writes manifests and coverage."""
-    for split, rows in found.items():
-        if not rows:
-            raise ValueError(
-                f"{source} has none of the annotated {split} videos (for "
-                "valid: or raise valid_fraction)"
-            )
-        write_manifest(os.path.join(save_folder, f"{split}.csv"), rows)
-    coverage = report_coverage(found, missing, classes, save_folder)
-    for split, rows in found.items():
-        if "has_audio" in rows[0]:
-            silent = sum(row["has_audio"] == "False" for row in rows)
-            coverage[split]["without_sound"] = silent
-            logger.info("%s: %d videos without sound", split, silent)
-    path = os.path.join(save_folder, "coverage.json")
-    with atomic_writer(path) as file:
-        json.dump(coverage, file, indent=2)

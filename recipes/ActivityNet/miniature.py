@@ -20,7 +20,7 @@ from fractions import Fraction
 import numpy as np
 
 from speechbrain_pib.dataio.synthesis import write_once
-from speechbrain_pib.dataio.video.files import import_av
+from speechbrain_pib.dataio.video.containers import import_av
 
 SIZE = 64  # pixels
 FRAME_RATE = 5  # Hz

@@ -7,7 +7,7 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import hashlib
+import itertools
 import os
 
 from audioset_lists import (
@@ -18,13 +18,18 @@ from audioset_lists import (
 )
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_pib.dataio.audio.checks import UnreadableAudioError, check_many
-from speechbrain_pib.dataio.audio.files import preference, walk_audio
-from speechbrain_pib.dataio.manifest import report_coverage, write_manifest
+from speechbrain_pib.dataio.audio.files import (
+    hash_files,
+    preference,
+    walk_audio,
+)
+from speechbrain_pib.dataio.audio.locators import UnreadableAudioError
 from speechbrain_pib.dataio.preparation import (
-    is_held_out,
+    check_valid_fraction,
+    hold_out,
     is_prepared,
-    mark_prepared,
+    match_clips,
+    write_manifests,
 )
 
 logger = get_logger(__name__)
@@ -51,7 +56,7 @@ def prepare_audioset(
     valid_fraction=0.02,
     check_audio=False,
 ):
-    """Writes `train.csv`, `valid.csv`, `test.csv` and `classes.txt`.
+    """Write `train.csv`, `valid.csv`, `test.csv` and `classes.txt`.
 
     The columns are ID (of the video), duration (seconds), wav and label (the
     display names of all classes of the clip, joined by "|"). Clips that are
@@ -62,8 +67,9 @@ def prepare_audioset(
     Arguments
     ---------
     data_folder : str
-        Searched, with all folders in it, for wav, flac, ogg and mp3 files
-        named for their video, see `parse_clip_name`.
+        Searched, with all folders in it, for audio files (see `walk_audio`)
+        named for their video, see `parse_clip_name`. Of several of one clip
+        the best that can be read is taken.
     save_folder : str
         Where the manifests go.
     class_labels : str
@@ -100,44 +106,52 @@ def prepare_audioset(
     ...     },
     ... )  # doctest: +SKIP
     """
-    _check_arguments(data_folder, train_list, subset, valid_fraction)
+    check_valid_fraction(valid_fraction)
+    _check_train_list(train_list, subset)
     names = [*TRAIN_LISTS[train_list], "eval"]
     inputs = [class_labels, *[segments[name] for name in names]]
     inputs += [subset] * (subset is not None)
     for path in inputs:
         if not os.path.isfile(path):
             raise ValueError(f"there is no file {path}")
-    audio, digest = find_audio(data_folder)
+    audio = find_audio(data_folder)
     options = {
         "data_folder": os.path.abspath(data_folder),
         "train_list": train_list,
         "valid_fraction": valid_fraction,
         "check_audio": check_audio,
-        "audio": digest,
+        "audio": hash_files(itertools.chain(*audio.values())),
     }
     if is_prepared(save_folder, options, inputs):
-        logger.info("Manifests in %s are up to date", save_folder)
         return
-
     labels = read_class_labels(class_labels)
     clips = read_clips(segments, labels, train_list, subset, valid_fraction)
-    found, missing = match_clips(clips, audio, check_audio)
-    for split in SPLITS:
-        if not found[split]:
-            raise ValueError(_why_empty(split, clips, missing, data_folder))
-        write_manifest(os.path.join(save_folder, f"{split}.csv"), found[split])
-    report_coverage(found, missing, list(labels.values()), save_folder)
-    mark_prepared(save_folder, options, inputs)
+    files = {
+        video: _files_of(segment, audio[video])
+        for video, (segment, _) in clips.items()
+        if video in audio
+    }
+    clips = [
+        {"ID": video, "label": segment.label, "split": split}
+        for video, (segment, split) in clips.items()
+    ]
+    rows = match_clips(
+        clips, files, check_audio=check_audio, longest=LONGEST_SECONDS
+    )
+    write_manifests(
+        save_folder,
+        rows,
+        SPLITS,
+        list(labels.values()),
+        options,
+        inputs,
+        hint=f"files in {data_folder} must be named like "
+        "Y--4gqARaEJE.flac or --4gqARaEJE_0_10.wav",
+    )
 
 
-def _check_arguments(data_folder, train_list, subset, valid_fraction):
-    """Raises if an argument makes no sense."""
-    if not 0 < valid_fraction < 1:
-        raise ValueError(
-            f"valid_fraction must be between 0 and 1, got {valid_fraction}"
-        )
-    if not os.path.isdir(data_folder):
-        raise ValueError(f"data_folder: there is no folder {data_folder}")
+def _check_train_list(train_list, subset):
+    """Raises if there is no such list, or its subset is not given."""
     if train_list not in TRAIN_LISTS:
         raise ValueError(
             f"train_list is {train_list!r}, but must be one of "
@@ -151,7 +165,7 @@ def _check_arguments(data_folder, train_list, subset, valid_fraction):
 
 
 def read_clips(segments, labels, train_list, subset, valid_fraction):
-    """Reads all lists, and decides who is trained, validated and tested on.
+    """Read all lists, and decide who is trained, validated and tested on.
 
     A video in several lists counts once. Training clips whose video is in the
     test are left out.
@@ -182,8 +196,7 @@ def read_clips(segments, labels, train_list, subset, valid_fraction):
             if name != "eval":
                 if chosen is not None and video not in chosen:
                     continue
-                held_out = is_held_out(video, valid_fraction)
-                split = "valid" if held_out else "train"
+                split = hold_out("train", video, valid_fraction)
             first, first_split = clips.setdefault(video, (segment, split))
             if first is segment:
                 continue
@@ -219,7 +232,7 @@ def _warn_of_strangers(chosen, clips, subset):
 
 
 def find_audio(data_folder):
-    """Finds the clips under a folder, see `walk_audio`.
+    """Find the clips under a folder, see `walk_audio`.
 
     Arguments
     ---------
@@ -230,94 +243,31 @@ def find_audio(data_folder):
     -------
     audio : dict
         Video -> absolute paths, those of preferred formats first.
-    digest : str
-        Hash of all paths.
     """
-    audio, digest = {}, hashlib.sha256()
+    audio = {}
     for name, path in walk_audio(data_folder):
         clip = parse_clip_name(name)
         if clip is not None:
-            digest.update(f"{path}\n".encode())
             audio.setdefault(clip[0], []).append(path)
     for paths in audio.values():
         paths.sort(key=preference)
-    return audio, digest.hexdigest()
+    return audio
 
 
-def _choose_file(segment, paths):
-    """The first file that is not named for another part of the video."""
-    for path in paths:
-        stem = os.path.splitext(os.path.basename(path))[0]
-        start = parse_clip_name(stem)[1]
-        # In seconds, perhaps without decimals, or in milliseconds.
-        if start is None or any(
-            abs(start - unit * segment.start) < 1 for unit in (1, 1000)
-        ):
-            return path
-    return None
+def _files_of(segment, paths):
+    """Those files that are not named for another part of the video, or an
+    error."""
+    files = [path for path in paths if _is_of(path, segment)]
+    return files or UnreadableAudioError(
+        f"{paths[0]} is named for another part of the video"
+    )
 
 
-def match_clips(clips, audio, check_audio):
-    """Joins segments and audio files.
-
-    Arguments
-    ---------
-    clips : dict
-        From `read_clips`.
-    audio : dict
-        From `find_audio`.
-    check_audio : bool
-        See `prepare_audioset`.
-
-    Returns
-    -------
-    found : dict
-        Split -> rows of the manifest.
-    missing : list of dict
-        ID, label, split and reason of the clips left out.
-    """
-    paths = {
-        video: _choose_file(segment, audio.get(video, ()))
-        for video, (segment, _) in clips.items()
-    }
-    here = [path for path in paths.values() if path is not None]
-    durations = iter(check_many(here, decode=check_audio))
-    found, missing = {split: [] for split in SPLITS}, []
-    for video, (segment, split) in clips.items():
-        path, label = paths[video], segment.label
-        duration = None if path is None else next(durations)
-        reason = _why_missing(path, duration, audio.get(video))
-        row = {"ID": video, "duration": duration, "wav": path, "label": label}
-        if reason is None:
-            found[split].append(row)
-        else:
-            missing.append({**row, "split": split, "reason": reason})
-    return found, missing
-
-
-def _why_missing(path, duration, paths):
-    """Why a clip is left out; None if it is not."""
-    if path is None and paths:
-        return f"{paths[0]} is named for another part of the video"
-    if path is None:
-        return "no audio file"
-    if isinstance(duration, UnreadableAudioError):
-        return duration
-    if duration > LONGEST_SECONDS:
-        return f"{path} has {duration:.1f} s: not cut to its segment"
-    return None
-
-
-def _why_empty(split, clips, missing, data_folder):
-    """The message for a split without clips."""
-    expected = sum(of_split == split for _, of_split in clips.values())
-    if not expected:
-        return (
-            f"the lists have no {split} clips (for valid: raise valid_fraction)"
-        )
-    reason = next(m["reason"] for m in missing if m["split"] == split)
-    return (
-        f"none of the {expected} {split} clips can be read from {data_folder} "
-        f"(first reason: {reason}); files must be named like "
-        "Y--4gqARaEJE.flac or --4gqARaEJE_0_10.wav"
+def _is_of(path, segment):
+    """Whether a file is not named for another part of the video."""
+    stem = os.path.splitext(os.path.basename(path))[0]
+    start = parse_clip_name(stem)[1]
+    # In seconds, perhaps without decimals, or in milliseconds.
+    return start is None or any(
+        abs(start - unit * segment.start) < 1 for unit in (1, 1000)
     )

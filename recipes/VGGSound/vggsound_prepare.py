@@ -8,23 +8,20 @@ Authors
 """
 
 import csv
-import hashlib
+import itertools
 import os
 import re
 
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_pib.dataio.audio.checks import UnreadableAudioError, check_many
-from speechbrain_pib.dataio.audio.files import preference, walk_audio
-from speechbrain_pib.dataio.manifest import (
-    read_class_list,
-    report_coverage,
-    write_manifest,
-)
+from speechbrain_pib.dataio.audio.files import find_copies, hash_files
+from speechbrain_pib.dataio.manifest import read_class_list
 from speechbrain_pib.dataio.preparation import (
-    is_held_out,
+    check_valid_fraction,
+    hold_out,
     is_prepared,
-    mark_prepared,
+    match_clips,
+    write_manifests,
 )
 from speechbrain_pib.utils.files import open_annotations
 
@@ -32,6 +29,8 @@ logger = get_logger(__name__)
 
 CLIP_NAME = re.compile(r"([\w-]{11})_(\d{6})")
 SPLITS = ("train", "valid", "test")
+# A clip has 10 s; what is longer was not cut to it.
+LONGEST_SECONDS = 12.0
 
 
 def prepare_vggsound(
@@ -44,19 +43,21 @@ def prepare_vggsound(
     splits=SPLITS,
     check_audio=False,
 ):
-    """Writes `train.csv`, `valid.csv` and `test.csv` for VGG-Sound.
+    """Write `train.csv`, `valid.csv` and `test.csv` for VGG-Sound.
 
     The columns are ID, duration (seconds), wav, label, and event_start and
     event_stop (seconds) if `data_folder` holds an `events.csv` with columns
     ID, start, stop. Clips that are missing or cannot be read are left out and
     listed in `missing.csv`, `coverage.csv` and `coverage.json`. Nothing is
-    done if it was done before with the same arguments, annotations and files.
+    done if it was done before with the same arguments, annotations and files;
+    what tells files is their names, sizes and times.
 
     Arguments
     ---------
     data_folder : str
-        Searched, with all folders in it, for wav, flac, ogg and mp3 files
-        named `<YouTube id>_<start in seconds, 6 digits>`.
+        Searched, with all folders in it, for audio files (see `walk_audio`)
+        named `<YouTube id>_<start in seconds, 6 digits>`. Of several of one
+        clip the best that can be read is taken.
     annotations : list of str
         CSV files without header: the official one (YouTube id, start seconds,
         label, split) or two-column lists (`<clip name>.mp4`, label), whose
@@ -90,12 +91,7 @@ def prepare_vggsound(
     ...     "results",
     ... )  # doctest: +SKIP
     """
-    if not 0 < valid_fraction < 1:
-        raise ValueError(
-            f"valid_fraction must be between 0 and 1, got {valid_fraction}"
-        )
-    if not os.path.isdir(data_folder):
-        raise ValueError(f"data_folder: there is no folder {data_folder}")
+    check_valid_fraction(valid_fraction)
     events_path = os.path.join(data_folder, "events.csv")
     events = read_events(events_path) if os.path.exists(events_path) else None
     audio = find_audio(data_folder)
@@ -104,29 +100,31 @@ def prepare_vggsound(
         "valid_fraction": valid_fraction,
         "splits": list(splits),
         "check_audio": check_audio,
-        "audio": hashlib.sha256("\n".join(audio.values()).encode()).hexdigest(),
+        "audio": hash_files(itertools.chain(*audio.values())),
     }
     inputs = [*annotations, class_list] + [events_path] * (events is not None)
     if is_prepared(save_folder, options, inputs):
-        logger.info("Manifests in %s are up to date", save_folder)
         return
-
     classes = read_class_list(class_list)
     clips = read_annotations(annotations, classes, valid_fraction)
     clips = [clip for clip in clips if clip["split"] in splits]
-    found, missing = match_clips(
-        clips, audio, splits, events, check_audio=check_audio
+    rows = match_clips(
+        clips, audio, check_audio=check_audio, longest=LONGEST_SECONDS
     )
-    for split in splits:
-        if not found[split]:
-            raise ValueError(_why_empty(split, clips, missing, data_folder))
-        write_manifest(os.path.join(save_folder, f"{split}.csv"), found[split])
-    report_coverage(found, missing, classes, save_folder)
-    mark_prepared(save_folder, options, inputs)
+    write_manifests(
+        save_folder,
+        rows if events is None else _add_events(rows, events),
+        splits,
+        classes,
+        options,
+        inputs,
+        hint=f"files in {data_folder} must be named like "
+        "AbCdEfGhIjK_000030.wav (or flac, ogg, opus, mp3, m4a)",
+    )
 
 
 def read_annotations(paths, classes, valid_fraction):
-    """Reads annotation files of both forms; a clip in several counts once.
+    """Read annotation files of both forms; a clip in several counts once.
 
     Arguments
     ---------
@@ -162,8 +160,8 @@ def read_annotations(paths, classes, valid_fraction):
                         f"{place}: the label {clip['label']!r} is not in the "
                         "class list"
                     )
-                if _in_validation(clip, valid_fraction):
-                    clip["split"] = "valid"
+                video = clip["ID"][:11]
+                clip["split"] = hold_out(clip["split"], video, valid_fraction)
                 first = clips.setdefault(clip["ID"], clip)
                 if first != clip:
                     raise ValueError(
@@ -212,15 +210,8 @@ def _split_of_list(path):
     return splits[0]
 
 
-def _in_validation(clip, valid_fraction):
-    """Whether a training clip's video is one of those for validation."""
-    return clip["split"] == "train" and is_held_out(
-        clip["ID"][:11], valid_fraction
-    )
-
-
 def read_events(path):
-    """Reads where the event of each clip is.
+    """Read where the event of each clip is.
 
     Arguments
     ---------
@@ -255,7 +246,7 @@ def read_events(path):
 
 
 def find_audio(data_folder):
-    """Finds the clips under a folder, see `walk_audio`.
+    """Find the clips under a folder, see `find_copies`.
 
     Arguments
     ---------
@@ -265,78 +256,17 @@ def find_audio(data_folder):
     Returns
     -------
     audio : dict
-        Clip name -> absolute path, sorted; see `preference` for which of
-        several files of one clip is taken.
+        Clip name -> absolute paths, the best first; the names are sorted.
     """
-    audio = {}
-    for name, path in walk_audio(data_folder):
-        if CLIP_NAME.fullmatch(name):
-            audio.setdefault(name, []).append(path)
-    return {name: min(audio[name], key=preference) for name in sorted(audio)}
+    copies = find_copies(data_folder)
+    return {n: paths for n, paths in copies.items() if CLIP_NAME.fullmatch(n)}
 
 
-def match_clips(clips, audio, splits, events=None, *, check_audio=False):
-    """Joins annotations and audio files.
-
-    Arguments
-    ---------
-    clips : list of dict
-        From `read_annotations`.
-    audio : dict
-        From `find_audio`.
-    splits : list of str
-        Splits of the result.
-    events : dict
-        From `read_events`.
-    check_audio : bool
-        See `prepare_vggsound`.
-
-    Returns
-    -------
-    found : dict
-        Split -> rows of the manifest.
-    missing : list of dict
-        ID, label, split and reason of the clips left out.
-    """
-    here = [clip for clip in clips if clip["ID"] in audio]
-    missing = [
-        {**clip, "reason": "no audio file"}
-        for clip in clips
-        if clip["ID"] not in audio
-    ]
-    found = {split: [] for split in splits}
-    durations = check_many(
-        [audio[clip["ID"]] for clip in here], decode=check_audio
-    )
-    for clip, duration in zip(here, durations):
-        if isinstance(duration, UnreadableAudioError):
-            missing.append({**clip, "reason": duration})
-            continue
-        row = {
-            "ID": clip["ID"],
-            "duration": duration,
-            "wav": audio[clip["ID"]],
-            "label": clip["label"],
-        }
-        if events is not None:
-            if clip["ID"] not in events:
-                raise ValueError(f"events.csv has no line for {clip['ID']}")
-            row["event_start"], row["event_stop"] = events[clip["ID"]]
-        found[clip["split"]].append(row)
-    return found, missing
-
-
-def _why_empty(split, clips, missing, data_folder):
-    """The message for a split without clips."""
-    expected = sum(clip["split"] == split for clip in clips)
-    if not expected:
-        return (
-            f"the annotations have no {split} clips; add the annotation file "
-            "that has them (for valid: or raise valid_fraction)"
-        )
-    reason = next(m["reason"] for m in missing if m["split"] == split)
-    return (
-        f"none of the {expected} {split} clips can be read from {data_folder} "
-        f"(first reason: {reason}); files must be named like "
-        "AbCdEfGhIjK_000030.wav (or flac, ogg, mp3)"
-    )
+def _add_events(rows, events):
+    """Rows of clips with where their event is."""
+    for row in rows:
+        if "reason" not in row:
+            if row["ID"] not in events:
+                raise ValueError(f"events.csv has no line for {row['ID']}")
+            row["event_start"], row["event_stop"] = events[row["ID"]]
+        yield row

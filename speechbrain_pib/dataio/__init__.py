@@ -1,1 +1,1 @@
-"""Reading of audio, manifests and annotations."""
+"""Data: preparing them, manifests, and data sets of audio and videos."""

@@ -1,7 +1,5 @@
-"""Manifests: the CSV lists of clips that recipes train and evaluate on.
-
-Writing them, reporting what is missing, and knowing when there is nothing left
-to do.
+"""Manifests: the CSV lists of clips that recipes train and evaluate on, and
+reports of what is missing in them.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -11,7 +9,6 @@ import csv
 import itertools
 import json
 import os
-import re
 from collections import Counter
 
 from speechbrain.utils.logger import get_logger
@@ -20,6 +17,7 @@ from speechbrain_pib.utils.files import (
     atomic_writer,
     hash_ids,
     open_annotations,
+    to_cell,
 )
 
 logger = get_logger(__name__)
@@ -34,7 +32,7 @@ def _write_table(path, columns, rows):
 
 
 def write_manifest(path, rows):
-    """Writes a manifest that `ManifestDataset` reads.
+    """Write a manifest that `ManifestDataset` reads.
 
     Arguments
     ---------
@@ -48,8 +46,7 @@ def write_manifest(path, rows):
     ------
     ValueError
         If there are no rows, their keys differ, an ID appears twice, or a
-        value holds a line break or what SpeechBrain would take for a variable
-        (`$name`).
+        value holds a line break.
 
     Example
     -------
@@ -85,28 +82,16 @@ def _checked_rows(path, columns, rows):
         seen.add(row["ID"])
         values = [row[column] for column in columns]
         text = "".join(map(str, values))
-        if "$" in text or "\n" in text or "\r" in text:
-            _check_values(path, values)
+        if "\n" in text or "\r" in text:
+            raise ValueError(
+                f"{path}: there is a line break in {values}; a clip is a line; "
+                "rename the file, folder or label"
+            )
         yield values
 
 
-def _check_values(path, values):
-    """Raises if a value would not come back as it is."""
-    for value in values:
-        if re.search(r"\$[\w.]", str(value)):
-            raise ValueError(
-                f"{path}: SpeechBrain would take the '$' in {value!r} for "
-                "a variable; rename the file, folder or label"
-            )
-        if re.search(r"[\n\r]", str(value)):
-            raise ValueError(
-                f"{path}: there is a line break in {value!r}; a clip is a "
-                "line; rename the file, folder or label"
-            )
-
-
 def read_class_list(path):
-    """Reads class names, one a line; the line number is the class index.
+    """Read class names, one a line; the line number is the class index.
 
     Arguments
     ---------
@@ -147,19 +132,23 @@ def read_class_list(path):
 
 
 def report_coverage(found, missing, classes, save_folder):
-    """Writes which of the annotated clips are there, and which are not.
+    """Write which of the annotated clips are there, and which are not.
 
     A clip with several labels, joined by "|", counts for each of them.
     `missing.csv` lists the missing clips (ID, label, split, reason),
     `coverage.csv` counts (split, label, expected, found), `coverage.json`
     holds per split: expected, found, classes_without_clips and id_sha256,
     a hash of the sorted ids, which tells whether two results were obtained
-    on the same clips. `classes.txt` holds the classes in their order.
+    on the same clips; and without_sound, where the rows of videos say which
+    have sound. `classes.txt` holds the classes in their order. In the tables,
+    labels that a spreadsheet would take for a formula are quoted, see
+    `to_cell`.
 
     Arguments
     ---------
     found : dict
-        Split -> iterable of manifest rows (dicts with ID and label).
+        Split -> iterable of manifest rows (dicts with ID, label and perhaps
+        has_audio, "True" or "False").
     missing : list of dict
         Rows with ID, label, split and reason (str or error).
     classes : list of str
@@ -187,21 +176,26 @@ def report_coverage(found, missing, classes, save_folder):
     """
     coverage, table = {}, []
     for split, rows in found.items():
-        here, ids = _count(rows)
-        lost, lost_ids = _count(r for r in missing if r["split"] == split)
+        here, ids, silent = _count(rows)
+        lost, lost_ids, _ = _count(r for r in missing if r["split"] == split)
         for label in classes:
             expected = here[label] + lost[label]
-            table.append((split, label, expected, here[label]))
+            table.append((split, to_cell(label), expected, here[label]))
         coverage[split] = {
             "expected": len(ids) + len(lost_ids),
             "found": len(ids),
             "classes_without_clips": [c for c in classes if not here[c]],
             "id_sha256": hash_ids(ids),
         }
+        if silent is not None:
+            coverage[split]["without_sound"] = silent
     _write_table(
         os.path.join(save_folder, "missing.csv"),
         ("ID", "label", "split", "reason"),
-        ((m["ID"], m["label"], m["split"], m["reason"]) for m in missing),
+        (
+            (m["ID"], to_cell(m["label"]), m["split"], m["reason"])
+            for m in missing
+        ),
     )
     _write_table(
         os.path.join(save_folder, "coverage.csv"),
@@ -223,12 +217,15 @@ def report_coverage(found, missing, classes, save_folder):
 
 
 def _count(rows):
-    """Number of clips of each label, and all ids."""
-    labels, ids = Counter(), []
+    """Number of clips of each label, all ids, and the number of those without
+    sound; None if no row tells."""
+    labels, ids, has_audio = Counter(), [], Counter()
     for row in rows:
         labels.update(row["label"].split("|"))
         ids.append(row["ID"])
-    return labels, ids
+        has_audio[row.get("has_audio")] += 1
+    told = has_audio.keys() & {"True", "False"}
+    return labels, ids, has_audio["False"] if told else None
 
 
 def _summary(coverage):

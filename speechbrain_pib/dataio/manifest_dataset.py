@@ -10,8 +10,11 @@ import mmap
 import os
 
 import numpy as np
+import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.data_pipeline import DataPipeline
+
+from speechbrain_pib.utils.seeds import fold_seed
 
 NUMBERS = ("duration", "start", "stop", "event_start", "event_stop")
 BLOCK_BYTES = 2**24  # searched for line ends at a time
@@ -171,6 +174,7 @@ class ManifestDataset(DynamicItemDataset):
 
     def __init__(self, path, dynamic_items=(), output_keys=()):
         self.table = ManifestTable(path)
+        self.seed = None
         keys = ["id" if c == "ID" else c for c in self.table.columns]
         self.pipeline = DataPipeline(keys, dynamic_items)
         self.set_output_keys(list(output_keys))
@@ -181,7 +185,24 @@ class ManifestDataset(DynamicItemDataset):
     def __getitem__(self, index):
         row = self.table[index]
         row["id"] = row.pop("ID")
+        if self.seed is not None:
+            seed = fold_seed(self.seed, row["id"])
+            torch.default_generator.manual_seed(seed)
         return self.pipeline.compute_outputs(row)
+
+    def set_seed(self, seed):
+        """Let what is random in an item follow from a seed and its ID alone.
+
+        Whatever process reads an item seeds torch's default generator before,
+        and leaves it for the collation; so the number of workers does not
+        matter. Workers that run already do not hear of a new seed.
+
+        Arguments
+        ---------
+        seed : int
+            Another one for each epoch.
+        """
+        self.seed = seed
 
     @property
     def columns(self):

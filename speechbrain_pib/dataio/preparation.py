@@ -1,5 +1,5 @@
-"""What every preparation of a data set shares: splits, and knowing when there
-is nothing left to do.
+"""What every preparation of a data set shares: splits, clips and their files,
+writing the manifests, and knowing when there is nothing left to do.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -11,11 +11,46 @@ import json
 import os
 import shutil
 
+from speechbrain.utils.logger import get_logger
+
+from speechbrain_pib.dataio.audio.checks import (
+    UnreadableAudioError,
+    check_copies,
+)
+from speechbrain_pib.dataio.manifest import report_coverage, write_manifest
 from speechbrain_pib.utils.files import atomic_writer, hash_file
+
+logger = get_logger(__name__)
+
+
+def check_valid_fraction(fraction):
+    """Check the share of the training videos that are for validation.
+
+    Arguments
+    ---------
+    fraction : float
+        What a user gave.
+
+    Raises
+    ------
+    ValueError
+        If nothing or all would be for validation.
+
+    Example
+    -------
+    >>> check_valid_fraction(1.0)
+    Traceback (most recent call last):
+        ...
+    ValueError: valid_fraction must be between 0 and 1, got 1.0
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(
+            f"valid_fraction must be between 0 and 1, got {fraction}"
+        )
 
 
 def is_held_out(video, fraction):
-    """Whether the clips of a training video are for validation.
+    """Tell whether the clips of a training video are for validation.
 
     Arguments
     ---------
@@ -35,6 +70,143 @@ def is_held_out(video, fraction):
     """
     digest = hashlib.sha256(video.encode()).hexdigest()
     return int(digest[:8], 16) / 2**32 < fraction
+
+
+def hold_out(split, video, fraction):
+    """Move the clips of some training videos to validation.
+
+    Arguments
+    ---------
+    split : str
+        Official split of a clip.
+    video : str
+        Its video, see `is_held_out`.
+    fraction : float
+        Share of the training videos that are held out.
+
+    Returns
+    -------
+    split : str
+        "valid" for a training clip that is held out, else as it was.
+
+    Example
+    -------
+    >>> hold_out("train", "P01_01", 1.0), hold_out("test", "P01_01", 1.0)
+    ('valid', 'test')
+    """
+    if split == "train" and is_held_out(video, fraction):
+        return "valid"
+    return split
+
+
+def match_clips(clips, audio, *, check_audio=False, longest=float("inf")):
+    """Join annotated clips with their audio files, which are checked.
+
+    Arguments
+    ---------
+    clips : list of dict
+        With ID, label, split and perhaps further columns.
+    audio : dict
+        ID -> paths, the best first, or the UnreadableAudioError that says why
+        there are none. The first that can be read is taken.
+    check_audio : bool
+        Whether to decode all of every file, which finds damage inside it and
+        silence, or its header and end alone.
+    longest : float
+        In seconds; what is longer was not cut to its clip.
+
+    Yields
+    ------
+    row : dict
+        A clip with duration (seconds) and wav (the path), or with reason: why
+        it is left out. They come in the order of the clips.
+
+    Example
+    -------
+    >>> clip = {"ID": "a", "label": "dog", "split": "test"}
+    >>> [row["reason"] for row in match_clips([clip], {})]
+    [UnreadableAudioError('no audio file')]
+    """
+    absent = UnreadableAudioError("no audio file")
+    copies = [audio.get(clip["ID"], absent) for clip in clips]
+    here = [paths for paths in copies if isinstance(paths, list)]
+    files = iter(check_copies(here, decode=check_audio, longest=longest))
+    for clip, paths in zip(clips, copies):
+        if isinstance(paths, list):
+            path, duration = next(files)
+        else:
+            path, duration = None, paths
+        if isinstance(duration, UnreadableAudioError):
+            yield {**clip, "reason": duration}
+        else:
+            yield {"duration": duration, "wav": path, **clip}
+
+
+def write_manifests(
+    save_folder, rows, splits, classes, options, inputs=(), *, hint
+):
+    """Write `<split>.csv` for each split, what is missing, and that the
+    preparation is complete.
+
+    Arguments
+    ---------
+    save_folder : str
+        Where the files go, see also `report_coverage`.
+    rows : iterable of dict
+        What was annotated: rows of the manifests with split, or with ID,
+        label, split and reason if they are left out.
+    splits : list of str
+        Splits that must have rows.
+    classes : list of str
+        All class names.
+    options : dict
+        As for `mark_prepared`.
+    inputs : list of str
+        As for `mark_prepared`.
+    hint : str
+        What to look for if none of a split is there; ends a message.
+
+    Raises
+    ------
+    ValueError
+        If a split has no rows; then nothing is written.
+
+    Example
+    -------
+    >>> folder = getfixture("tmpdir")
+    >>> row = {"ID": "a", "label": "dog", "split": "test", "wav": "a.wav"}
+    >>> write_manifests(folder, [row], ["test"], ["dog"], {}, hint="")
+    >>> (folder / "test.csv").read()
+    'ID,label,wav\\na,dog,a.wav\\n'
+    """
+    found, missing = {split: [] for split in splits}, []
+    for row in rows:
+        if "reason" in row:
+            missing.append(row)
+        else:
+            columns = {k: v for k, v in row.items() if k != "split"}
+            found[row["split"]].append(columns)
+    for split in splits:
+        if not found[split]:
+            raise ValueError(_why_empty(split, missing, hint))
+    for split in splits:
+        write_manifest(os.path.join(save_folder, f"{split}.csv"), found[split])
+    report_coverage(found, missing, classes, save_folder)
+    mark_prepared(save_folder, options, inputs)
+
+
+def _why_empty(split, missing, hint):
+    """The message for a split without rows."""
+    reasons = [row["reason"] for row in missing if row["split"] == split]
+    if not reasons:
+        return (
+            f"the annotations have no {split} clips; add the list that has "
+            "them (for valid: or raise valid_fraction)"
+        )
+    return (
+        f"none of the {len(reasons)} {split} clips can be read (the first: "
+        f"{reasons[0]}); {hint}"
+    )
 
 
 FINGERPRINT_FILE = "prepared.json"
@@ -113,7 +285,7 @@ def _read_fingerprint(save_folder):
 
 
 def mark_prepared(save_folder, options, inputs=()):
-    """Notes that a preparation is complete; called after its last write.
+    """Note that a preparation is complete; to be called after its last write.
 
     Arguments
     ---------
@@ -144,7 +316,7 @@ def mark_prepared(save_folder, options, inputs=()):
 
 
 def is_prepared(save_folder, options, inputs=()):
-    """Tells whether `mark_prepared` was called with the same arguments.
+    """Tell whether `mark_prepared` was called with the same arguments.
 
     Arguments
     ---------
@@ -164,4 +336,7 @@ def is_prepared(save_folder, options, inputs=()):
     if not fingerprint["outputs"]:
         return False
     outputs = {*fingerprint["outputs"], *REPORTS}
-    return fingerprint == _describe(save_folder, options, inputs, outputs)
+    now = _describe(save_folder, options, inputs, outputs)
+    if fingerprint == now:
+        logger.info("The manifests are up to date")
+    return fingerprint == now

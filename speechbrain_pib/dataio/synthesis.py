@@ -1,5 +1,5 @@
-"""Parts of synthetic data sets: bursts of noise that swell at a given rate,
-and folders that are complete or absent.
+"""Parts of synthetic data sets: folders that are made once, their files, and
+bursts of noise that swell at a given rate.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -22,7 +22,7 @@ PARAMETERS_FILE = "miniature.json"
 
 
 def write_once(folder, parameters, write):
-    """Makes a folder that appears when it is complete.
+    """Make a folder that appears when it is complete.
 
     A complete one with the same parameters is left as it is, one with other
     parameters is replaced.
@@ -83,7 +83,7 @@ def _read_parameters(folder):
 
 
 def write_rows(path, rows):
-    """Writes a CSV file.
+    """Write a CSV file.
 
     Arguments
     ---------
@@ -104,7 +104,7 @@ def write_rows(path, rows):
 
 
 def write_clip(path, waveform, sample_rate):
-    """Writes 16 bit audio in one go: libsndfile's small writes are slow.
+    """Write 16 bit audio in one go: libsndfile's small writes are slow.
 
     Arguments
     ---------
@@ -135,7 +135,7 @@ def write_clip(path, waveform, sample_rate):
 
 
 def modulation(rates, depths, phases, n_samples, sample_rate):
-    """Envelopes 1 + depth * cos, scaled to a mean square of one.
+    """Make envelopes 1 + depth * cos, scaled to a mean square of one.
 
     Arguments
     ---------
@@ -168,7 +168,7 @@ def modulation(rates, depths, phases, n_samples, sample_rate):
 
 
 def modulated_noise(rates, depths, n_samples, rng, sample_rate):
-    """Bursts of white noise that swell at given rates from a random phase.
+    """Make bursts of white noise that swell at given rates from a random phase.
 
     Arguments
     ---------

@@ -5,7 +5,10 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-from speechbrain_pib.dataio.preparation import is_held_out
+from speechbrain_pib.dataio.preparation import (
+    check_valid_fraction,
+    is_held_out,
+)
 from speechbrain_pib.epic.annotations import read_segments, read_video_durations
 from speechbrain_pib.epic.recordings import prepare_segments
 
@@ -125,10 +128,7 @@ def read_splits(
     ...     [["tap"]], "train.csv", "validation.csv", None, 0.05
     ... )  # doctest: +SKIP
     """
-    if not 0 < valid_fraction < 1:
-        raise ValueError(
-            f"valid_fraction must be between 0 and 1, got {valid_fraction}"
-        )
+    check_valid_fraction(valid_fraction)
     splits = {"train": [], "valid": []}
     for segment in read_labelled(train_list, classes):
         held_out = is_held_out(segment["video"], valid_fraction)

@@ -24,8 +24,7 @@ from speechbrain_pib.dataio.audio.locators import (
     UnreadableAudioError,
     open_audio,
 )
-from speechbrain_pib.dataio.manifest import report_coverage, write_manifest
-from speechbrain_pib.dataio.preparation import is_prepared, mark_prepared
+from speechbrain_pib.dataio.preparation import is_prepared, write_manifests
 from speechbrain_pib.dataio.segments import mend_segment, report_mended
 
 logger = get_logger(__name__)
@@ -352,7 +351,6 @@ def prepare_segments(
     # A link to nothing is a recording that is missing.
     inputs = [*inputs, *filter(os.path.exists, files)]
     if is_prepared(save_folder, options, inputs):
-        logger.info("Manifests in %s are up to date", save_folder)
         return
     if sample_rate is not None and expected is None:
         logger.warning(
@@ -363,18 +361,21 @@ def prepare_segments(
         )
     checks = check_many(list(here.values()), decode=check_audio)
     durations = check_durations(here, dict(zip(here, checks)), expected or {})
-    found, missing, mended = {}, [], []
+    rows, mended = [], []
     for split, segments in splits.items():
-        found[split], lost, changed = match_segments(segments, here, durations)
-        if not found[split]:
-            where = f"{audio}, which holds {_name_some(recordings)}"
-            raise ValueError(_why_empty(split, segments, lost, where))
-        missing += [{**row, "split": split} for row in lost]
+        found, lost, changed = match_segments(segments, here, durations)
+        rows += [{**row, "split": split} for row in found + lost]
         mended += [{**row, "split": split} for row in changed]
-        write_manifest(os.path.join(save_folder, f"{split}.csv"), found[split])
-    report_coverage(found, missing, classes, save_folder)
     report_mended(mended, save_folder)
-    mark_prepared(save_folder, options, inputs)
+    write_manifests(
+        save_folder,
+        rows,
+        splits,
+        classes,
+        options,
+        inputs,
+        hint=f"{audio} holds {_name_some(recordings)}",
+    )
 
 
 def _name_some(recordings, count=3):
@@ -382,16 +383,3 @@ def _name_some(recordings, count=3):
     names = ", ".join(list(recordings)[:count])
     more = len(recordings) - count
     return names if more < 1 else f"{names} and {more} more"
-
-
-def _why_empty(split, segments, missing, audio):
-    """The message for a split without segments."""
-    if not segments:
-        return (
-            f"the annotations have no segments for {split} (for valid: raise "
-            "valid_fraction)"
-        )
-    return (
-        f"none of the {len(segments)} segments of {split} can be heard in "
-        f"{audio} (first reason: {missing[0]['reason']})"
-    )

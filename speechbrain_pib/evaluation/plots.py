@@ -214,7 +214,13 @@ def _replay_axes(passes, title):
     )
     if title:
         figure.suptitle(
-            title, x=0.105, y=1 - 0.12 / height, ha="left", va="top", size=11
+            title,
+            x=0.105,
+            y=1 - 0.12 / height,
+            ha="left",
+            va="top",
+            size=11,
+            parse_math=False,
         )
     return figure, [figure.add_subplot(grid[row]) for row in range(passes)]
 
@@ -326,8 +332,9 @@ def _name_classes(axes, class_names):
     """Write the class names along both axes."""
     ticks = np.arange(len(class_names))
     size = 9 if len(class_names) <= 24 else 6.5
-    axes.set_xticks(ticks, class_names, rotation=90, size=size)
-    axes.set_yticks(ticks, class_names, size=size)
+    style = {"size": size, "parse_math": False}
+    axes.set_xticks(ticks, class_names, rotation=90, **style)
+    axes.set_yticks(ticks, class_names, **style)
     axes.tick_params(length=0)
 
 

@@ -13,7 +13,7 @@ from speechbrain_pib.evaluation.metrics import (
     mean_average_precision,
 )
 from speechbrain_pib.evaluation.plots import plot_confusion_matrix, plot_replays
-from speechbrain_pib.utils.files import atomic_writer
+from speechbrain_pib.utils.files import atomic_writer, to_cell
 
 METRICS = {
     "top1": "top-1",
@@ -117,6 +117,11 @@ def _remarks(results):
             f"{len(results['unreadable'])} clips could not be read and are "
             "left out; see results.json."
         )
+    if results.get("nonfinite"):
+        lines.append(
+            f"{len(results['nonfinite'])} clips have scores that are not finite "
+            "and are left out; see results.json."
+        )
     for number, row in enumerate(results.get("overlap", {}).values()):
         lines.append(
             f"Selection of pass {number}: "
@@ -171,6 +176,8 @@ def write_results(folder, results, scores, class_names, descriptions, pictures):
     write_tables(folder, results, text, scores, class_names, "fused")
     os.makedirs(os.path.join(folder, "replays"), exist_ok=True)
     for clip, picture in pictures.items():
+        if clip in scores.nonfinite:
+            continue
         plot_replays(
             **picture,
             path=os.path.join(folder, "replays", f"{clip}.png"),
@@ -276,4 +283,4 @@ def write_per_class(path, scores, targets, class_names):
             cells = (
                 "" if value != value else f"{value:.6f}" for value in values
             )
-            writer.writerow((name, int(true.sum()), *cells))
+            writer.writerow((to_cell(name), int(true.sum()), *cells))

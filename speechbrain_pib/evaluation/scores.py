@@ -48,6 +48,7 @@ class ClipScores:
         self.targets = None
         self.scores = None
         self.unreadable = None
+        self.nonfinite = None
 
     def append(self, ids, targets, scores, readable=None):
         """Add the clips of a batch.
@@ -86,7 +87,8 @@ class ClipScores:
 
         A clip that several ranks or batches hold is taken once, the first.
         Fills `ids` (sorted list), `targets` and `scores` (NumPy arrays), and
-        `unreadable` (sorted list).
+        the sorted lists of what is left out: `unreadable`, and `nonfinite`
+        where a score is NaN or infinite.
 
         Returns
         -------
@@ -96,12 +98,19 @@ class ClipScores:
         Raises
         ------
         ValueError
-            If there are no readable clips at all.
+            If no clip is left.
         """
-        tables = [table for table in _all_gather(self._local()) if table]
+        tables = [table for table in all_gather(self._local()) if table]
+        self.unreadable, self.nonfinite = (
+            sorted({clip for table in tables for clip in table[name]})
+            for name in ("unreadable", "nonfinite")
+        )
         ids = np.concatenate([table["ids"] for table in tables] or [[]])
         if not len(ids):
-            raise ValueError("no clip was scored: is the test set empty?")
+            raise ValueError(
+                f"no clip was scored: {len(self.unreadable)} could not be "
+                f"read, {len(self.nonfinite)} have scores that are not finite"
+            )
         unique, first = np.unique(ids, return_index=True)
         self.ids = unique.tolist()
         self.targets = np.concatenate([t["targets"] for t in tables])[first]
@@ -109,8 +118,6 @@ class ClipScores:
             name: np.concatenate([t["scores"][name] for t in tables])[first]
             for name in tables[0]["scores"]
         }
-        lost = {clip for table in tables for clip in table["unreadable"]}
-        self.unreadable = sorted(lost)
         return self
 
     def summarize(self, name, summarize=summarize_classification):
@@ -163,15 +170,19 @@ class ClipScores:
             return {}
         ids, targets, scores, readable = zip(*self.parts)
         ids = np.array([name for batch in ids for name in batch])
-        readable = _to_numpy(readable)
+        scores = {
+            name: _to_numpy([batch[name] for batch in scores])
+            for name in scores[0]
+        }
+        readable = finite = _to_numpy(readable)
+        for values in scores.values():
+            finite = finite & np.isfinite(values).all(axis=1)
         return {
-            "ids": ids[readable],
-            "targets": _to_numpy(targets)[readable],
-            "scores": {
-                name: _to_numpy([batch[name] for batch in scores])[readable]
-                for name in scores[0]
-            },
+            "ids": ids[finite],
+            "targets": _to_numpy(targets)[finite],
+            "scores": {name: values[finite] for name, values in scores.items()},
             "unreadable": ids[~readable].tolist(),
+            "nonfinite": ids[readable & ~finite].tolist(),
         }
 
     def _require_gathered(self):
@@ -180,8 +191,24 @@ class ClipScores:
             raise RuntimeError("call gather() before asking for results")
 
 
-def _all_gather(value):
-    """Collect the values of all ranks, in order of rank."""
+def all_gather(value):
+    """Collect what all processes have; every rank must call it.
+
+    Arguments
+    ---------
+    value : object
+        Anything that can be pickled.
+
+    Returns
+    -------
+    values : list
+        Of all ranks, in their order.
+
+    Example
+    -------
+    >>> all_gather("of the only process")
+    ['of the only process']
+    """
     if not torch.distributed.is_initialized():
         return [value]
     values = [None] * torch.distributed.get_world_size()

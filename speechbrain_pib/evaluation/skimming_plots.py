@@ -99,7 +99,7 @@ def plot_video(path, looks, segments, picture, title=None):
         if start <= look < stop:
             _draw_look((film, sound), number, look, min(look + 1, stop))
     if title:
-        film.set_title(title, loc="left", size=10)
+        film.set_title(title, loc="left", size=10, parse_math=False)
     save_figure(figure, picture)
 
 

@@ -8,7 +8,7 @@ import os
 
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_pib.dataio.video.files import UnreadableVideoError
+from speechbrain_pib.dataio.video.containers import UnreadableVideoError
 from speechbrain_pib.evaluation.reports import results_table, write_tables
 from speechbrain_pib.evaluation.skimming_plots import plot_curve, plot_video
 
@@ -103,6 +103,8 @@ def write_skimming_results(
         plot_curve(results["curve"], dense, path)
     os.makedirs(os.path.join(folder, "videos"), exist_ok=True)
     for video, picture in pictures.items():
+        if video in scores.nonfinite:
+            continue
         row = scores.ids.index(video)
         true = scores.targets[row].nonzero()[0]
         names = [class_names[index] for index in true]

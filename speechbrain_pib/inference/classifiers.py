@@ -6,16 +6,16 @@ Authors
 
 import itertools
 import math
-import os
 
 import torch
 
-from speechbrain_pib.dataio.audio.checks import probe_audio
 from speechbrain_pib.dataio.audio.crops import (
-    read_segment,
+    cut_segment,
     stack_segments,
     view_starts,
 )
+from speechbrain_pib.dataio.audio.levels import find_fault
+from speechbrain_pib.dataio.audio.locators import open_audio
 from speechbrain_pib.inference.interfaces import ExportedClassifier
 from speechbrain_pib.inference.listening import Listening, merge_segments
 from speechbrain_pib.nnet.losses import class_probabilities, split_tasks
@@ -137,7 +137,8 @@ class PlayItBackClassifier(ExportedClassifier):
         Raises
         ------
         ValueError
-            If the waveforms have the wrong shape or type, or are not finite.
+            If the waveforms have the wrong shape or type, are not finite, or
+            at another scale than 1.
         """
         heard = self.listen_batch(wavs, wav_lens)
         return self._decide(torch.stack([one.probabilities for one in heard]))
@@ -148,8 +149,8 @@ class PlayItBackClassifier(ExportedClassifier):
         Arguments
         ---------
         path : str or Path
-            wav, flac, ogg or mp3 of any sampling rate, number of channels and
-            duration.
+            wav, flac, ogg, opus or mp3 of any sampling rate, number of
+            channels and duration; with PyAV m4a, aac, mp4 or webm, too.
 
         Returns
         -------
@@ -158,7 +159,8 @@ class PlayItBackClassifier(ExportedClassifier):
         Raises
         ------
         UnreadableAudioError
-            If the file is missing, damaged or empty, or not finite.
+            If the file is missing, damaged or empty, or its samples are no
+            sound: not finite, or at another scale than 1.
         """
         return self._decide(self.listen_file(path).probabilities.unsqueeze(0))
 
@@ -227,14 +229,16 @@ class PlayItBackClassifier(ExportedClassifier):
         -------
         heard : Listening
         """
-        path = os.fspath(path)
-        duration = probe_audio(path)
-        starts = self._window_starts(duration)
-        segments = (
-            read_segment(path, start, self.crop_seconds, self.fbank.sample_rate)
-            for start in starts
-        )
-        return self._summarize(duration, starts, self._hear(segments))
+        with open_audio(path) as audio:
+            audio.check_end()
+            starts = self._window_starts(audio.duration)
+            segments = (
+                cut_segment(
+                    audio, start, self.crop_seconds, self.fbank.sample_rate
+                )
+                for start in starts
+            )
+            return self._summarize(audio.duration, starts, self._hear(segments))
 
     def _rows(self, wavs, wav_lens):
         """The waveforms [n] of a batch without their padding."""
@@ -257,11 +261,8 @@ class PlayItBackClassifier(ExportedClassifier):
         samples = (wav_lens * wavs.shape[1]).round().clamp(min=1).long()
         rows = [row[:n] for row, n in zip(wavs.float(), samples.tolist())]
         for index, row in enumerate(rows):
-            if not row.isfinite().all():
-                raise ValueError(
-                    f"waveform {index} of the batch has samples that are NaN "
-                    "or infinite"
-                )
+            if (fault := find_fault(row)) is not None:
+                raise ValueError(f"waveform {index} of the batch {fault}")
         return rows
 
     def _window_starts(self, duration):

@@ -3,8 +3,9 @@
 > python -m speechbrain_pib extract-features VIDEO_FOLDER FEATURES.hdf5 \
       --weights imgaud2vid.ckpt
 
-What a step is: see `dataio.video.steps`. Features of sound are 0 in a video
-that has none, or only silence; `has_audio` in the manifest is False then.
+What a step is: see `dataio.video.steps`. Features of sound are 0 in seconds
+that are silent (see `ImgAud2Vid.audio_features`), have no sound or come after
+its end; `has_audio` in the manifest is False if all are.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -21,16 +22,17 @@ from speechbrain.utils.logger import get_logger
 from tqdm.contrib import tqdm
 
 from speechbrain_pib.dataio.manifest import write_manifest
+from speechbrain_pib.dataio.video.containers import import_av
 from speechbrain_pib.dataio.video.features import FeatureStore
-from speechbrain_pib.dataio.video.files import (
-    find_videos,
-    import_av,
-    write_video_list,
-)
-from speechbrain_pib.dataio.video.sound import is_silent
+from speechbrain_pib.dataio.video.files import find_videos, write_video_list
 from speechbrain_pib.dataio.video.steps import IMAGE_SIZE, VideoSteps
 from speechbrain_pib.utils.devices import check_device
-from speechbrain_pib.utils.files import locked_folder, open_annotations
+from speechbrain_pib.utils.files import (
+    file_state,
+    locked_folder,
+    open_annotations,
+)
+from speechbrain_pib.utils.silence import is_silent
 
 logger = get_logger(__name__)
 
@@ -90,6 +92,8 @@ class Encoder:
         """What the features depend on, fit for JSON."""
         return {
             "image_size": self.image_size,
+            # Version 0.1.0 did so only if the whole video was silent.
+            "zeros_for": "silent seconds",
             "student": _hash_weights(self.student),
             "teacher": _hash_weights(self.teacher) if self.teacher else None,
         }
@@ -152,7 +156,8 @@ def extract_features(
     (the locator), duration in seconds, n_steps, has_audio, and the columns of
     the annotations; `features_failures.csv` lists videos that are missing or
     unreadable (ID, path, reason). Called again, it continues: a video is
-    there completely or not at all.
+    there completely or not at all. One whose file has another size or time of
+    modification since is done again.
 
     Arguments
     ---------
@@ -180,7 +185,7 @@ def extract_features(
     ------
     ValueError
         If the output is not named .hdf5 or .h5, was written with other
-        weights, another process writes it, or no video is readable.
+        weights or sizes, another process writes it, or no video is readable.
 
     Example
     -------
@@ -196,10 +201,11 @@ def extract_features(
     if annotations is not None:
         failures = {k: "no such video" for k in annotations if k not in videos}
         videos = {k: videos[k] for k in annotations if k in videos}
+    states = {k: file_state(path) for k, path in videos.items()}
     with locked_folder(f"{output}.parts"):
         store = FeatureStore(output, encoder.settings())
-        todo = {k: path for k, path in videos.items() if k not in store}
-        failures.update(_extract(todo, store, encoder, processes))
+        todo = {k: videos[k] for k in videos if not store.holds(k, states[k])}
+        failures.update(_extract(todo, states, store, encoder, processes))
         store.merge()
     file_name = os.path.basename(output)
     rows = [
@@ -211,7 +217,7 @@ def extract_features(
             **(annotations or {}).get(key, {}),
         }
         for key in videos
-        if key in store
+        if store.holds(key, states[key])
     ]
     paths = {**dict.fromkeys(failures, ""), **videos}
     write_video_list(f"{stem}_failures.csv", paths, failures)
@@ -228,7 +234,7 @@ def extract_features(
     return rows, failures
 
 
-def _extract(videos, store, encoder, processes):
+def _extract(videos, states, store, encoder, processes):
     """Adds videos to a store; ID to reason of those that cannot be read."""
     steps = VideoSteps(
         videos,
@@ -248,26 +254,24 @@ def _extract(videos, store, encoder, processes):
             key = chunk["ID"]
             if "images" in chunk:
                 features[key].append(encoder(chunk))
-                if not is_silent(chunk["wavs"]):
+                if not is_silent(chunk["wavs"]).all():
                     heard.add(key)
                 continue
             parts = features.pop(key, [])
             if "error" in chunk:
                 failures[key] = chunk["error"]
             else:
-                _add(store, key, parts, chunk["duration"], key in heard)
+                attributes = {
+                    "source": states[key],
+                    "duration": round(chunk["duration"], 3),
+                    "has_audio": key in heard,
+                }
+                _add(store, key, parts, attributes)
             progress.update()
     return failures
 
 
-def _add(store, key, parts, duration, has_audio):
-    """Adds a video to a store."""
+def _add(store, key, parts, attributes):
+    """Adds a video, whose features come in parts, to a store."""
     arrays = {n: np.concatenate([part[n] for part in parts]) for n in parts[0]}
-    if not has_audio:
-        arrays["audio"][:] = 0.0
-    attributes = {
-        "duration": round(duration, 3),
-        "n_steps": len(arrays["image"]),
-        "has_audio": has_audio,
-    }
-    store.add(key, arrays, attributes)
+    store.add(key, arrays, {**attributes, "n_steps": len(arrays["image"])})

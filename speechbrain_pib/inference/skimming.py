@@ -13,13 +13,10 @@ import torch
 
 from speechbrain_pib.dataio.video.files import probe_video
 from speechbrain_pib.dataio.video.frames import iter_frames, read_frames
-from speechbrain_pib.dataio.video.sound import (
-    is_silent,
-    iter_seconds,
-    read_sound,
-)
+from speechbrain_pib.dataio.video.sound import iter_seconds, read_sound
 from speechbrain_pib.dataio.video.steps import CHUNK, count_steps
 from speechbrain_pib.inference.interfaces import ExportedClassifier
+from speechbrain_pib.utils.silence import is_silent
 
 
 class Look(NamedTuple):
@@ -64,7 +61,7 @@ class Skimming(NamedTuple):
     decoded_frames : int
         How many moments' frames were decoded, preview included.
     has_audio : bool
-        Whether the preview heard anything.
+        Whether any second that was listened to is not silent.
 
     Example
     -------
@@ -190,15 +187,10 @@ class _Video:
 
     def preview(self):
         """Features [1, T, size] of each stream, 0 where nobody looked yet."""
-        banks = {
+        return {
             name: self._preview(name, min(factor, self.steps))
             for name, factor in self.subsample.items()
         }
-        if "audio" in banks and not self.has_audio:
-            # As in training: the sound of a video without any is zeros.
-            banks["audio"].zero_()
-            self.seen["audio"] = dict(enumerate(banks["audio"][0]))
-        return banks
 
     def _preview(self, name, factor):
         """Features [1, T, size] of every factor-th moment of a stream."""
@@ -211,7 +203,7 @@ class _Video:
         else:
             source = map(self._sound, moments)
         bank = None
-        pairs = zip(moments, source)
+        pairs = zip(moments, source, strict=True)
         while chunk := list(itertools.islice(pairs, CHUNK)):
             index, inputs = zip(*chunk)
             features = self._features(name, torch.stack(inputs))
@@ -241,5 +233,5 @@ class _Video:
         """Features of moments of a stream [n, size]."""
         if name == "image":
             return self.student.image_features(inputs.to(self.device))
-        self.has_audio = self.has_audio or not is_silent(inputs)
+        self.has_audio = self.has_audio or not is_silent(inputs).all()
         return self.student.audio_features(inputs.to(self.device))

@@ -1,8 +1,10 @@
-"""Exponential moving average of a model's weights.
+"""Exponential moving average of a model's weights and buffers.
 
 Authors
  * The speechbrain_pib developers 2026
 """
+
+import itertools
 
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -12,7 +14,9 @@ class MovingAverage(AveragedModel):
     """Average the weights of a model over its training steps.
 
     torch's AveragedModel, whose weights can be put in the place of the model's
-    own, so that all that holds the model sees them.
+    own, so that all that holds the model sees them. Buffers are averaged too:
+    averaged weights have other statistics of batch normalization than the
+    latest ones.
 
     Arguments
     ---------
@@ -40,12 +44,14 @@ class MovingAverage(AveragedModel):
     def __init__(self, model, decay):
         if not 0 < decay < 1:
             raise ValueError(f"the decay must be in (0, 1), not {decay}")
-        super().__init__(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
+        super().__init__(
+            model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True
+        )
 
     @torch.no_grad()
     def exchange(self, model):
-        """Exchange the weights of the average and of the model, in place;
-        not before the first update.
+        """Exchange weights and buffers of the average and of the model, in
+        place; not before the first update.
 
         Arguments
         ---------
@@ -54,7 +60,12 @@ class MovingAverage(AveragedModel):
         """
         if self.n_averaged == 0:
             return
-        for average, own in zip(self.module.parameters(), model.parameters()):
+        for average, own in zip(_tensors(self.module), _tensors(model)):
             kept = own.clone()
             own.copy_(average)
             average.copy_(kept)
+
+
+def _tensors(module):
+    """Chain parameters and buffers."""
+    return itertools.chain(module.parameters(), module.buffers())

@@ -4,28 +4,48 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+import math
+
 import speechbrain as sb
 import torch
 from speechbrain.dataio.dataloader import distributed_loader_specifics
 from speechbrain.dataio.sampler import ReproducibleRandomSampler
-from speechbrain.utils.distributed import ddp_all_reduce, run_on_main
+from speechbrain.utils.distributed import get_rank, run_on_main
+from speechbrain.utils.logger import get_logger
 
 from speechbrain_pib.evaluation.metrics import summarize_classification
 from speechbrain_pib.evaluation.reports import results_table, write_tables
 from speechbrain_pib.evaluation.scores import ClipScores
 from speechbrain_pib.training.averaging import MovingAverage
-from speechbrain_pib.training.checkpoints import put_interrupted_aside
+from speechbrain_pib.training.checkpoints import (
+    put_damaged_aside,
+    require_finite,
+)
+from speechbrain_pib.training.loading import (
+    check_training_loader,
+    explain_timeout,
+)
 from speechbrain_pib.training.optimizers import parameter_groups
+from speechbrain_pib.training.statistics import StageStatistics
 from speechbrain_pib.utils.files import hash_ids
+from speechbrain_pib.utils.seeds import fold_seed
+
+logger = get_logger(__name__)
 
 
 class ClassificationBrain(sb.Brain):
     """Train a classifier, keep its best checkpoint, score each clip once.
 
     A subclass computes forward and objectives: it appends the terms of the
-    loss to `loss_terms`, adds to `unreadable` and, in evaluation, appends to
-    `scores`. A recipe of another kind of
-    data set changes `best`, `make_train_sampler` and `summarize`.
+    loss, and how many clips were "unreadable", to `statistics` and, in
+    evaluation, to `scores`. A recipe of another kind of data set changes
+    `best`, `make_train_sampler` and `summarize`.
+
+    What a training draws follows from its seed, the epoch, and the clip or
+    the step alone: neither the number of workers nor a kill matters. Gradients
+    that are not finite are not learned from. With `grad_accumulation_factor`,
+    a step is a whole group of batches: those at the end of an epoch that do
+    not fill one are not learned from, and a checkpoint is of whole steps.
 
     It expects in modules: "model"; in hparams: "model", "schedule"
     (WarmupCosine in epochs), "layer_decay" (see parameter_groups), "ema_decay"
@@ -59,21 +79,30 @@ class ClassificationBrain(sb.Brain):
         super().__init__(*args, **kwargs)
         self.label_encoder = label_encoder
         self.coverage = coverage
+        self.statistics = StageStatistics()
+        recoverables = {"statistics": self.statistics}
         self.average = None
         if self.hparams.ema_decay is not None:
             self.average = MovingAverage(
                 self.hparams.model, self.hparams.ema_decay
             )
-            if self.checkpointer is not None:
-                # Not in the checkpoints of a training without it.
+            recoverables["average"] = self.average
+        if self.checkpointer is not None:
+            for name, recoverable in recoverables.items():
+                # Not in the checkpoints of every training.
                 self.checkpointer.add_recoverable(
-                    "average", self.average, optional_load=True
+                    name, recoverable, optional_load=True
                 )
 
-    def fit(self, epoch_counter, train_set, valid_set=None, **kwargs):
-        """Run Brain.fit; without a validation set the last epoch is kept."""
-        self.has_validation = valid_set is not None
-        super().fit(epoch_counter, train_set, valid_set, **kwargs)
+    def fit(self, *args, **kwargs):
+        """Run Brain.fit; say what to do where no batch comes."""
+        with explain_timeout():
+            super().fit(*args, **kwargs)
+
+    def evaluate(self, *args, **kwargs):
+        """Run Brain.evaluate; say what to do where no batch comes."""
+        with explain_timeout():
+            return super().evaluate(*args, **kwargs)
 
     def make_dataloader(self, dataset, stage, **loader_kwargs):
         """Make a loader as Brain does, with an order that follows the seed in
@@ -83,24 +112,18 @@ class ClassificationBrain(sb.Brain):
             # Brain tells this sampler the epoch, and wraps it under DDP.
             self.train_sampler = self.make_train_sampler(dataset)
             loader_kwargs["sampler"] = self.train_sampler
-            # Drawing from a generator of its own leaves the default one as a
-            # checkpoint restored it.
-            self.worker_seeds = torch.Generator()
-            loader_kwargs["generator"] = self.worker_seeds
+            # Of the workers' seeds, see _fit_train.
+            loader_kwargs["generator"] = torch.Generator()
         elif self.distributed_launch:
             loader_kwargs = distributed_loader_specifics(
                 True, self.rank, dataset, loader_kwargs
             )
+        if not loader_kwargs.get("num_workers"):
+            loader_kwargs.pop("timeout", None)
         loader = super().make_dataloader(dataset, stage, **loader_kwargs)
         if stage == sb.Stage.TRAIN:
-            if len(loader) == 0:
-                raise ValueError(
-                    f"{len(dataset)} training clips do not fill one batch "
-                    f"of {loader_kwargs['batch_size']} on each process; "
-                    "lower batch_size"
-                )
-            accumulated = len(loader) // self.grad_accumulation_factor
-            self.steps_per_epoch = max(accumulated, 1)
+            check_training_loader(loader, self.grad_accumulation_factor)
+            self.steps_per_epoch = len(loader) // self.grad_accumulation_factor
         return loader
 
     def make_train_sampler(self, dataset):
@@ -140,44 +163,112 @@ class ClassificationBrain(sb.Brain):
         """
         return parameter_groups(self.hparams.model, self.hparams.layer_decay)
 
-    def optimizers_step(self):
-        """Clip the gradients of all groups together (Brain: of the first)."""
-        self.scaler.unscale_(self.optimizer)
-        if self.max_grad_norm > 0:
-            torch.nn.utils.clip_grad_norm_(
-                self.modules.model.parameters(), self.max_grad_norm
+    def _fit_train(self, train_set, epoch, enable):
+        """Train an epoch; its seed is given to the data set and the workers."""
+        seed = fold_seed(self.hparams.seed, epoch)
+        train_set.generator.manual_seed(seed)
+        if hasattr(train_set.dataset, "set_seed"):
+            train_set.dataset.set_seed(seed)
+        super()._fit_train(train_set, epoch, enable)
+
+    def _fit_valid(self, valid_set, epoch, enable):
+        """Validate; without a validation set the last epoch is kept."""
+        super()._fit_valid(valid_set, epoch, enable)
+        if valid_set is None:
+            self._log_epoch(epoch, {})
+            self._save_checkpoint({"epoch": epoch})
+
+    def fit_batch(self, batch):
+        """Train on a batch; name its clips if the loss is not finite."""
+        loss = super().fit_batch(batch)
+        if not loss.isfinite():
+            logger.warning(
+                "Left out of the training, the loss is %s: %s",
+                loss.item(),
+                ", ".join(batch.id),
+                main_process_only=False,
             )
-        if self.skip_nonfinite_grads and not self.scaler.is_enabled():
-            self.check_gradients()
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
+        return loss
+
+    def on_fit_batch_start(self, batch, should_step):
+        """Draw other masks, noise and mixtures in every step and process."""
+        epoch = self.hparams.epoch_counter.current
+        rank = get_rank() or 0
+        torch.manual_seed(fold_seed(self.hparams.seed, epoch, self.step, rank))
+
+    def check_loss_isfinite(self, loss):
+        """Make the gradients NaN where the loss is not finite.
+
+        An infinite loss may have finite gradients. NaN reaches all processes
+        with the gradients, so that all of them skip the step; Brain raises an
+        error in one. The host need not wait for the loss.
+        """
+        factor = torch.where(loss.detach().isfinite(), 1.0, torch.nan)
+        loss.register_hook(lambda gradient: gradient * factor)
+
+    def optimizers_step(self):
+        """Clip the gradients of all groups together (Brain: of the first), and
+        learn from them if they are finite."""
+        self.scaler.unscale_(self.optimizer)
+        limit = self.max_grad_norm if self.max_grad_norm > 0 else math.inf
+        norm = torch.nn.utils.clip_grad_norm_(
+            self.modules.model.parameters(), limit
+        )
+        finite = bool(norm.isfinite())
+        if finite or self.scaler.is_enabled():
+            # A scaler skips the step itself, and changes its scale.
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        else:
+            self._count_nonfinite()
         self.optimizer.zero_grad(set_to_none=True)
         self.optimizer_step += 1
-        if self.average is not None:
+        if finite and self.average is not None:
             self.average.update_parameters(self.hparams.model)
+
+    def _count_nonfinite(self):
+        """Raise an error, on all processes, after too many lost steps."""
+        self.nonfinite_count += 1
+        if self.nonfinite_count > self.nonfinite_patience:
+            raise ValueError(
+                f"the gradients of {self.nonfinite_count} steps of this epoch "
+                "are not finite; look at the clips named above, lower lr, or "
+                "give a larger --nonfinite_patience"
+            )
 
     def on_fit_batch_end(self, batch, outputs, loss, should_step):
         """Advance the learning rate."""
         if should_step:
             self.scheduler.step()
 
+    def _should_save_intra_epoch_ckpt(self, last_ckpt_time, steps_since_ckpt):
+        """Save between two steps alone: no checkpoint holds gradients."""
+        return (
+            self.step % self.grad_accumulation_factor == 0
+            and super()._should_save_intra_epoch_ckpt(
+                last_ckpt_time, steps_since_ckpt
+            )
+        )
+
+    def _save_intra_epoch_ckpt(self):
+        """Save a checkpoint inside an epoch, unless the weights broke."""
+        require_finite(self.hparams.model)
+        super()._save_intra_epoch_ckpt()
+
     def on_fit_start(self):
-        """Start as Brain does, after putting half-written checkpoints aside."""
+        """Start as Brain does, after putting damaged checkpoints aside."""
         self._compile()
         self._wrap_distributed()
         self.init_optimizers()
-        if self.distributed_launch:
-            # Other masks, noise and mixtures on every process.
-            torch.manual_seed(self.hparams.seed + self.rank)
         if self.checkpointer is not None:
-            run_on_main(put_interrupted_aside, args=[self.checkpointer])
+            run_on_main(put_damaged_aside, args=[self.checkpointer])
             self.checkpointer.recover_if_possible()
 
     def on_evaluate_start(self, max_key=None, min_key=None):
         """Load the checkpoint to evaluate; there has to be one."""
         if self.checkpointer is None:
             return
-        run_on_main(put_interrupted_aside, args=[self.checkpointer])
+        run_on_main(put_damaged_aside, args=[self.checkpointer])
         found = self.checkpointer.recover_if_possible(
             max_key=max_key, min_key=min_key
         )
@@ -189,27 +280,32 @@ class ClassificationBrain(sb.Brain):
 
     def on_stage_start(self, stage, epoch=None):
         """Prepare the statistics of a stage."""
-        self.loss_terms, self.unreadable = [], 0
-        if stage == sb.Stage.TRAIN:
-            self.worker_seeds.manual_seed(1000 * self.hparams.seed + epoch)
-        else:
+        if stage != sb.Stage.TRAIN or self.step == 0:
+            # Else an epoch is resumed, and a checkpoint had them.
+            self.statistics.reset()
+        if stage != sb.Stage.TRAIN:
             self.scores = ClipScores()
-            if self.average is not None:
-                self.average.exchange(self.hparams.model)
+            self.exchange_average()
+
+    def exchange_average(self):
+        """Exchange the weights and their average, if there is one."""
+        if self.average is not None:
+            self.average.exchange(self.hparams.model)
 
     def on_stage_end(self, stage, stage_loss, epoch=None):
         """Log, and save the checkpoint of an epoch."""
-        losses = self._mean_losses()
+        losses, lost = self._summarize_statistics()
         if stage == sb.Stage.TRAIN:
-            self.train_losses = {**losses, **self._count_unreadable()}
-            if not self.has_validation:
-                self._log_epoch(epoch, {})
-                self._save_checkpoint({"epoch": epoch})
+            self.train_stats = {**losses, **lost}
             return
+        self.exchange_average()
         self.scores.gather()
+        if self.scores.nonfinite:
+            logger.warning(
+                "Left out, scores are not finite: %s",
+                ", ".join(self.scores.nonfinite),
+            )
         if stage == sb.Stage.VALID:
-            if self.average is not None:
-                self.average.exchange(self.hparams.model)
             metrics = self.scores.summarize(self.output, self.summarize)
             self._log_epoch(epoch, {**losses, **metrics})
             self._save_checkpoint(
@@ -222,6 +318,7 @@ class ClassificationBrain(sb.Brain):
     def _save_checkpoint(self, meta, max_keys=()):
         """Keep the latest checkpoint and the best one by each key."""
         if self.checkpointer is not None:
+            require_finite(self.hparams.model)
             self.checkpointer.save_and_keep_only(
                 meta=meta, num_to_keep=1, max_keys=list(max_keys)
             )
@@ -233,7 +330,7 @@ class ClassificationBrain(sb.Brain):
                 "epoch": epoch,
                 "lr": self.optimizer.param_groups[-1]["lr"],
             },
-            train_stats=self.train_losses,
+            train_stats=self.train_stats,
             valid_stats=valid_stats or None,
         )
 
@@ -250,6 +347,7 @@ class ClassificationBrain(sb.Brain):
             "epoch": self.hparams.epoch_counter.current,
             "clips": len(self.scores.ids),
             "unreadable": self.scores.unreadable,
+            "nonfinite": self.scores.nonfinite,
             "id_sha256": hash_ids(self.scores.ids),
             "coverage": self.coverage,
             "losses": losses,
@@ -313,22 +411,15 @@ class ClassificationBrain(sb.Brain):
         """
         return summarize_classification(scores, targets)
 
-    def _mean_losses(self):
-        """Average each loss over the stage and over the processes."""
-        if not self.loss_terms:
-            return {}
-        means = {
-            name: torch.stack([terms[name] for terms in self.loss_terms]).mean()
-            for name in self.loss_terms[0]
-        }
-        if self.distributed_launch:
-            for mean in means.values():
-                ddp_all_reduce(mean, torch.distributed.ReduceOp.AVG)
-        return {name: mean.item() for name, mean in means.items()}
-
-    def _count_unreadable(self):
-        """Count how often a clip could not be read; nothing if never."""
-        count = torch.as_tensor(self.unreadable, device=self.device)
-        if self.distributed_launch:
-            ddp_all_reduce(count, torch.distributed.ReduceOp.SUM)
-        return {"unreadable": count.item()} if count.item() else {}
+    def _summarize_statistics(self):
+        """Average each loss over the stage and the processes; and count what
+        was lost: clips that could not be read, batches without a finite loss.
+        """
+        totals = self.statistics.gather()
+        lost = {}
+        if "unreadable" in totals:
+            lost["unreadable"] = int(totals.pop("unreadable").sum)
+        if "loss" in totals:
+            lost["nonfinite"] = totals["loss"].nonfinite
+        losses = {name: total.mean for name, total in totals.items()}
+        return losses, {name: count for name, count in lost.items() if count}

@@ -106,9 +106,8 @@ class DistillationBrain(ClassificationBrain):
             loss = loss + distilled.pop("loss")
             losses |= distilled
         losses["loss"] = loss
-        self.loss_terms.append({k: v.detach() for k, v in losses.items()})
         readable = batch.readable.data.squeeze(1)
-        self.unreadable += (~readable).sum()
+        self.statistics.append({**losses, "unreadable": (~readable).sum()})
         if stage != sb.Stage.TRAIN:
             scores = {"student": output.logits}
             if teacher is not None:

@@ -257,4 +257,6 @@ def train_and_test(brain_class, hparams, run_opts, data):
         # Brain.evaluate writes into what it is given.
         test_loader_kwargs=dict(hparams["test_dataloader_opts"]),
     )
+    # What was tested stays in the model.
+    brain.exchange_average()
     return brain.results

@@ -185,7 +185,7 @@ class SkimmingBrain(ClassificationBrain):
             losses = {"loss": loss.mean()}
         else:
             losses = self.hparams.loss(output, shares)
-        self.loss_terms.append({k: v.detach() for k, v in losses.items()})
+        self.statistics.append(losses)
         if stage != sb.Stage.TRAIN:
             if stage == sb.Stage.TEST and output is not None:
                 steps = self._all_steps(batch)

@@ -1,4 +1,4 @@
-"""Metrics, plots, weights and optimiser groups.
+"""What all other folders stand on: files, processes, pickles, weights.
 
 Authors
  * The speechbrain_pib developers 2026

@@ -152,6 +152,76 @@ def _settle(folder, earlier):
         shutil.rmtree(earlier, ignore_errors=True)
 
 
+def printable(text):
+    """Escape what moves the cursor, or cannot be written.
+
+    Arguments
+    ---------
+    text : str
+        Perhaps with line breaks, control characters or bytes that are not
+        UTF-8, as the names of files that others wrote have them.
+
+    Returns
+    -------
+    text : str
+        The same, with such characters escaped as Python does it.
+
+    Example
+    -------
+    >>> printable("two\\nlines, \\x1b[2J")
+    'two\\\\nlines, \\\\x1b[2J'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+# What a spreadsheet takes for the beginning of a formula.
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def to_cell(text):
+    """Quote text that a spreadsheet would take for a formula.
+
+    Arguments
+    ---------
+    text : str
+        What others wrote, such as a label.
+
+    Returns
+    -------
+    cell : str
+        With an apostrophe before a sign that would begin a formula.
+
+    Example
+    -------
+    >>> to_cell("=1+1"), to_cell("dog"), from_cell(to_cell("=1+1"))
+    ("'=1+1", 'dog', '=1+1')
+    """
+    return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
+
+
+def from_cell(cell):
+    """Take the text from a cell, as it was before `to_cell`.
+
+    Arguments
+    ---------
+    cell : str
+        From a table.
+
+    Returns
+    -------
+    text : str
+
+    Example
+    -------
+    >>> from_cell("'@home"), from_cell("'til")
+    ('@home', "'til")
+    """
+    quoted = cell.startswith("'") and cell[1:].startswith(FORMULA_SIGNS)
+    return cell[1:] if quoted else cell
+
+
 @contextlib.contextmanager
 def locked_folder(folder):
     """Make a folder, and keep other processes out that also ask.
@@ -235,6 +305,68 @@ def open_annotations(path):
         raise ValueError(
             f"{path} is not UTF-8 text; save it as UTF-8 ({error})"
         ) from error
+
+
+def walk_files(folder):
+    """Find the files in a folder and in all folders below it.
+
+    Links to folders are followed, and each folder is visited once.
+
+    Arguments
+    ---------
+    folder : str
+        Where to search.
+
+    Yields
+    ------
+    path : str
+        Of a file; those of a folder come in order.
+
+    Example
+    -------
+    >>> folder = getfixture("tmpdir")
+    >>> for name in ("b.wav", "a/c.wav"):
+    ...     _ = (folder / name).ensure()
+    >>> [os.path.relpath(path, folder) for path in walk_files(folder)]
+    ['b.wav', 'a/c.wav']
+    """
+    visited = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        if os.path.realpath(place) in visited:
+            folders.clear()
+            continue
+        visited.add(os.path.realpath(place))
+        folders.sort()
+        for name in sorted(names):
+            yield os.path.join(place, name)
+
+
+def file_state(path):
+    """Describe a file so that another content is noticed without reading it.
+
+    Arguments
+    ---------
+    path : str
+        The file.
+
+    Returns
+    -------
+    state : str
+        Its size in bytes, and its time of modification in nanoseconds; None
+        if there is no such file.
+
+    Example
+    -------
+    >>> path = getfixture("tmpdir") / "note.txt"
+    >>> path.write("1234")
+    >>> file_state(path).split()[0], file_state("no/such/file")
+    ('4', None)
+    """
+    try:
+        state = os.stat(path)
+    except OSError:
+        return None
+    return f"{state.st_size} {state.st_mtime_ns}"
 
 
 def hash_ids(ids):

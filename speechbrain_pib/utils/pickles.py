@@ -2,207 +2,142 @@
 
 A pickle is a program: `pickle.load` and `pandas.read_pickle` run whatever it
 names. Here the few names that a pickled pandas.DataFrame needs stand for
-inert classes of this module, and every other name is refused.
+records of what was asked of them, from which NumPy makes the columns, and
+every other name is refused. The names do not lead to pandas itself, which
+trusts what it is given: the place of a block, the buffer of an array and the
+state of a dtype can make it write anywhere in memory.
 
 Authors
  * The speechbrain_pib developers 2026
 """
 
+import io
 import math
-import os
 import pickle
-import pickletools
 import re
 
 import numpy as np
 
-# Bool, integers, floats, text, byte strings; no objects, no records.
-DTYPE = re.compile(r"[?biufSU]\d*")
+# Bool, integers, floats, text, byte strings and objects; no records.
+DTYPE = re.compile(r"[?biufSUO]\d*")
+STOPS = {"string": "<i4", "large_string": "<i8"}  # of pyarrow's texts
+MOST_NESTED = 20  # tuples in tuples
 
 
 class RefusedPickleError(ValueError):
     """A pickle that names what a table of plain values does not need."""
 
 
-class _Inert:
-    """What a name in a pickle stands for: it keeps what it is given.
+class _Node:
+    """What a pickle asked of a name: arguments of a call, and a state.
 
     It has `__setstate__` lest the unpickler sets attributes by itself.
     """
 
     def __new__(cls, *arguments):
-        """Also what NEWOBJ calls, without __init__."""
-        inert = super().__new__(cls)
-        inert.arguments, inert.state = arguments, None
-        return inert
+        node = super().__new__(cls)
+        node.arguments, node.state = arguments, None
+        return node
+
+    def __call__(self, *arguments):
+        """A call of functools.partial(name)."""
+        return type(self)(*arguments)
 
     def __setstate__(self, state):
         self.state = state
 
 
-class _Dtype(_Inert):
-    """numpy.dtype(code, align, copy), with a state of (3, byte order, ...)."""
-
-    def numpy(self):
-        """The dtype of numbers or text; None for objects."""
-        code = str(self.arguments[0])
-        if code in ("O", "O8"):
-            return None
-        if not DTYPE.fullmatch(code):
-            raise ValueError(f"columns of type {code!r} are not supported")
-        order = self.state[1] if self.state else "="
-        return np.dtype(code).newbyteorder(order)
-
-
-class _Array(_Inert):
-    """numpy.ndarray, made by _reconstruct and its state, or _frombuffer."""
-
-    def parts(self):
-        """Shape, whether the first axis varies fastest, and flat values."""
-        if self.state is None:  # of _frombuffer
-            data, dtype, shape, order = self.arguments
-            fortran = order == "F"
-        else:
-            _, shape, dtype, fortran, data = self.state
-        dtype = dtype.numpy()
-        if dtype is None:
-            fortran = False  # Objects are listed row by row in any case.
-        else:
-            data = np.frombuffer(data, dtype).tolist()
-        if not isinstance(data, list) or len(data) != math.prod(shape):
-            raise ValueError(f"an array of shape {shape} lacks values")
-        return shape, fortran, data
-
-    def values(self):
-        """The values of an array of one axis."""
-        shape, _, data = self.parts()
-        if len(shape) != 1:
-            raise ValueError(f"an array in a cell or index has shape {shape}")
-        return data
-
-    def rows(self):
-        """The rows of an array of two axes."""
-        (rows, columns), fortran, data = self.parts()
-        if rows > len(data):
-            raise ValueError("a table without values")
-        if fortran:
-            return [data[row::rows] for row in range(rows)]
-        return [data[r * columns : (r + 1) * columns] for r in range(rows)]
-
-
-class _Scalar(_Inert):
-    """numpy.core.multiarray.scalar(dtype, bytes)."""
-
-    def value(self):
-        """The plain number or text."""
-        dtype, data = self.arguments
-        return np.frombuffer(data, dtype.numpy())[0].item()
-
-
-class _Latin1(_Inert):
-    """_codecs.encode(text, "latin1"), which is how protocol 2 has bytes."""
-
-    def __new__(cls, text, encoding):
-        if encoding != "latin1":
-            raise ValueError(f"bytes encoded as {encoding!r}")
-        return text.encode("latin1")
-
-
-class _Index(_Inert):
-    """pandas' _new_Index(class, {"data" or "start", ..., "name"})."""
-
-    def name(self):
-        """Its name, None if it has none."""
-        return self.arguments[1].get("name")
-
-    def values(self, expected=None):
-        """Its values; as many as expected."""
-        fields = self.arguments[1]
-        if "data" in fields:
-            values = fields["data"].values()
-        else:
-            values = range(fields["start"], fields["stop"], fields["step"])
-        if expected is not None and len(values) != expected:
-            raise ValueError(f"{expected} rows, index of {len(values)}")
-        return list(values)
-
-
-class _Block(_Inert):
-    """pandas' new_block(values, placement), and _unpickle_block."""
-
-
-class _Partial(_Inert):
-    """functools.partial(new_block), with its state (new_block, ...)."""
-
-    def __call__(self, *arguments):
-        if self.arguments != (_Block,):
-            raise ValueError("functools.partial of something else")
-        return _Block(*arguments)
-
-
-class _Manager(_Inert):
-    """pandas' BlockManager, of blocks and axes, or with them in its state."""
-
-    def parts(self):
-        """Axes (columns, index), and values and placement of each block."""
-        if self.arguments:
-            blocks, axes = self.arguments
-            return axes, [block.arguments[:2] for block in blocks]
-        state = self.state[3]["0.14.1"]
-        blocks = [(b["values"], b["mgr_locs"]) for b in state["blocks"]]
-        return state["axes"], blocks
-
-
-class _Frame(_Inert):
-    """pandas.DataFrame."""
-
-    def manager(self):
-        """Its BlockManager, in `_mgr` or, by older versions, `_data`."""
-        state = self.state
-        return state["_mgr"] if "_mgr" in state else state["_data"]
-
-
-ALLOWED = {
-    ("_codecs", "encode"): _Latin1,
-    ("__builtin__", "slice"): slice,
-    ("builtins", "slice"): slice,
-    ("functools", "partial"): _Partial,
-    ("numpy", "dtype"): _Dtype,
-    ("numpy", "ndarray"): _Array,
-    ("pandas._libs.internals", "_unpickle_block"): _Block,
-    ("pandas.core.frame", "DataFrame"): _Frame,
-    ("pandas.core.indexes.base", "Index"): _Index,
-    ("pandas.core.indexes.base", "_new_Index"): _Index,
-    ("pandas.core.indexes.numeric", "Int64Index"): _Index,
-    ("pandas.core.indexes.range", "RangeIndex"): _Index,
-    ("pandas.core.internals.blocks", "new_block"): _Block,
-    ("pandas.core.internals.managers", "BlockManager"): _Manager,
+# Those of pandas 1 to 3, with and without pyarrow, and of NumPy 1 and 2.
+NAMES = """
+    __builtin__.bytearray __builtin__.bytes __builtin__.slice builtins.slice
+    _codecs.encode functools.partial numpy.dtype numpy.ndarray
+    numpy.core.multiarray._reconstruct numpy._core.multiarray._reconstruct
+    numpy.core.multiarray.scalar numpy._core.multiarray.scalar
+    numpy.core.numeric._frombuffer numpy._core.numeric._frombuffer
+    pandas.DataFrame pandas.core.frame.DataFrame
+    pandas.Index pandas.core.indexes.base.Index
+    pandas.RangeIndex pandas.core.indexes.range.RangeIndex
+    pandas.core.indexes.numeric.Int64Index pandas.core.indexes.base._new_Index
+    pandas.core.internals.managers.BlockManager
+    pandas.core.internals.blocks.new_block
+    pandas._libs.internals._unpickle_block
+    pandas.StringDtype pandas.arrays.StringArray
+    pandas._libs.arrays.__pyx_unpickle_NDArrayBacked
+    pandas.arrays.ArrowStringArray pyarrow.lib._restore_array
+    pyarrow.lib.py_buffer pyarrow.lib.type_for_alias
+""".split()
+KINDS = {
+    kind: type(kind, (_Node,), {})
+    for kind in {name.rpartition(".")[2] for name in NAMES}
 }
-for _core in ("numpy.core", "numpy._core"):
-    ALLOWED[f"{_core}.multiarray", "_reconstruct"] = _Array
-    ALLOWED[f"{_core}.multiarray", "scalar"] = _Scalar
-    ALLOWED[f"{_core}.numeric", "_frombuffer"] = _Array
 
 
-class _Unpickler(pickle.Unpickler):
-    """Finds the names in `ALLOWED` and no others, and imports nothing."""
+def _bounded(load):
+    """A way to make tuples that makes none which are deeply nested: Python
+    would overflow its stack when it takes their hash."""
+
+    def load_bounded(self):
+        load(self)
+        made = self.stack[-1]
+        depths = [self.depths.get(id(v), 0) for v in made if type(v) is tuple]
+        self.depths[id(made)] = depth = 1 + max(depths, default=0)
+        if depth > MOST_NESTED:
+            raise ValueError(f"more than {MOST_NESTED} tuples in one another")
+
+    return load_bounded
+
+
+class PlainUnpickler(pickle._Unpickler):
+    """Makes lists, numbers and text, and nothing that has a name.
+
+    This is the unpickler in Python: that in C makes room for all places that
+    a file speaks of, and cannot be bounded.
+
+    Arguments
+    ---------
+    data : bytes
+        The content of a file.
+
+    Example
+    -------
+    >>> PlainUnpickler(pickle.dumps([1, "a"])).load()
+    [1, 'a']
+    """
+
+    dispatch = dict(pickle._Unpickler.dispatch)
+    for opcode in (pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3):
+        dispatch[opcode[0]] = _bounded(dispatch[opcode[0]])
+    # Makes room for as many bytes as the file says before it reads them.
+    dispatch[pickle.BYTEARRAY8[0]] = dispatch[pickle.BINBYTES8[0]]
+
+    def __init__(self, data):
+        super().__init__(io.BytesIO(data))
+        self.depths = {}  # id of a tuple -> tuples in one another
 
     def find_class(self, module, name):
-        """The stand-in of a name, or RefusedPickleError."""
-        try:
-            return ALLOWED[module, name]
-        except KeyError:
-            raise RefusedPickleError(f"{module}.{name}") from None
+        """Refuses it."""
+        raise RefusedPickleError(f"{module}.{name}")
+
+
+class _TableUnpickler(PlainUnpickler):
+    """Makes nodes of the names in `NAMES`."""
+
+    def find_class(self, module, name):
+        """The node of a name, or RefusedPickleError."""
+        if "." in name or f"{module}.{name}" not in NAMES:
+            return super().find_class(module, name)
+        return KINDS[name]
 
 
 def read_pickled_table(path):
-    """Reads a pickled pandas.DataFrame without pandas, and without running
+    """Read a pickled pandas.DataFrame without pandas, and without running
     what the file says.
 
     Arguments
     ---------
     path : str
-        A .pkl file of pandas 1 or 2, with columns of numbers, text or lists.
+        A .pkl file of pandas 1 (from 1.1), 2 or 3, with columns of numbers,
+        text or lists.
 
     Returns
     -------
@@ -230,15 +165,15 @@ def read_pickled_table(path):
     """
     try:
         with open(path, "rb") as file:
-            check_places(file)
-            return _columns(_Unpickler(file).load())
+            data = file.read()
+        return _columns(_TableUnpickler(data).load(), len(data))
     except OSError:
         raise
     except RefusedPickleError as error:
         raise RefusedPickleError(
             f"{path}: refused, it names {error}, which a table of plain values "
-            "does not need and which may be an attack; nothing was run. If "
-            "you trust the file, convert it to CSV yourself"
+            "does not need: another kind of column, or an attack; nothing was "
+            "run. If you trust the file, convert it to CSV yourself"
         ) from None
     except Exception as error:  # A wrong pickle can raise anything.
         raise ValueError(
@@ -247,66 +182,133 @@ def read_pickled_table(path):
         ) from error
 
 
-def check_places(file):
-    """Refuses a pickle that keeps a value at a place beyond its length: the
-    unpickler would make room for all places before it.
-
-    Arguments
-    ---------
-    file : file
-        Opened for reading bytes, at its start, where it is left.
-
-    Raises
-    ------
-    ValueError
-        If there is such a value, or the file is no pickle.
-
-    Example
-    -------
-    >>> path = str(getfixture("tmpdir") / "list.pkl")
-    >>> with open(path, "wb") as file:
-    ...     pickle.dump([1, 2], file)
-    >>> with open(path, "rb") as file:
-    ...     check_places(file)
-    """
-    size = os.fstat(file.fileno()).st_size
-    for opcode, place, _ in pickletools.genops(file):
-        if opcode.name.endswith("PUT") and place > size:
-            raise ValueError(f"{size} bytes do not hold {place} values")
-    file.seek(0)
-
-
-def _columns(frame):
-    """The columns of a data frame, as plain values."""
-    if not isinstance(frame, _Frame):
-        raise ValueError(f"it holds a {type(frame).__name__.strip('_')}")
-    (names, index), blocks = frame.manager().parts()
+def _columns(frame, size):
+    """The columns of a data frame from a file of so many bytes."""
+    if not isinstance(frame, KINDS["DataFrame"]):
+        raise ValueError(f"it holds a {type(frame).__name__}")
+    blocks, (names, index) = _parts(frame.state)
+    (_, names), (index_name, index) = _index(names), _index(index)
+    # Rows of a range take no bytes, nor do columns that share their values.
+    if not 0 < len(names) * len(index) <= size:
+        raise ValueError(f"{len(names)} x {len(index)} cells in {size} bytes")
     columns = {}
-    for values, placement in blocks:
-        rows = values.rows()
-        if isinstance(placement, slice):
-            places = range(placement.start, placement.stop, placement.step)
-        else:
-            places = placement.values()
-        columns.update(zip(places, rows, strict=True))
-    names = names.values(len(columns))
-    rows = len(columns[0])
-    table = {str(index.name() or "index"): index.values(rows)}
-    table.update((str(n), columns[place]) for place, n in enumerate(names))
+    for values, places in blocks:
+        rows = np.atleast_2d(_array(values))
+        if rows.shape[1:] != (len(index),):
+            raise ValueError(f"{len(index)} rows, values of {rows.shape}")
+        columns.update(zip(_places(places), rows, strict=True))
+    table = {"index" if index_name is None else index_name: index}
+    table.update((name, columns[n]) for n, name in enumerate(_list(names)))
+    if not all(type(name) in (str, int) for name in table):
+        raise ValueError("columns without plain names")
     known = {}
-    return {name: [_plain(v, known) for v in table[name]] for name in table}
+    return {
+        str(name): [_plain(value, known) for value in _list(column)]
+        for name, column in table.items()
+    }
+
+
+def _parts(state):
+    """Blocks (values, places), and the two axes of a data frame."""
+    manager = state["_mgr"] if "_mgr" in state else state["_data"]
+    if manager.arguments:
+        blocks, axes = manager.arguments
+        return [block.arguments[:2] for block in blocks], axes
+    state = manager.state[3]["0.14.1"]  # of pandas 1.0 to 1.2
+    blocks = [(b["values"], b["mgr_locs"]) for b in state["blocks"]]
+    return blocks, state["axes"]
+
+
+def _index(node):
+    """The name of an index, and its values: an array, or a range."""
+    fields = node.arguments[1]
+    if "data" in fields:
+        return fields.get("name"), _array(fields["data"])
+    span = fields["start"], fields["stop"], fields["step"]
+    return fields.get("name"), range(*span)
+
+
+def _places(node):
+    """Which columns a block has."""
+    if isinstance(node, KINDS["slice"]):
+        return range(*node.arguments)
+    return _list(_array(node))
+
+
+def _list(values):
+    """The values of a range, or of an array of one axis."""
+    if isinstance(values, range):
+        return list(values)
+    if values.ndim != 1:
+        raise ValueError(f"an array of shape {values.shape}")
+    return values.tolist()
+
+
+def _array(node):
+    """The NumPy array that a node describes."""
+    match type(node).__name__:
+        case "_frombuffer":
+            data, dtype, shape, order = node.arguments
+        case "_reconstruct":
+            _, shape, dtype, fortran, data = node.state
+            order = "F" if fortran else "C"
+        case "__pyx_unpickle_NDArrayBacked":  # text
+            return _array(node.state[1])
+        case "ArrowStringArray":
+            return _arrow_text(*node.state["_pa_array"].arguments[0])
+        case other:
+            raise ValueError(f"{other} is no array")
+    dtype = _dtype(dtype)
+    if dtype.hasobject:  # Objects are listed row by row in any case.
+        return np.fromiter(data, dtype, len(data)).reshape(shape)
+    return np.frombuffer(_bytes(data), dtype).reshape(shape, order=order)
+
+
+def _arrow_text(kind, length, _, first, buffers, *_others):
+    """The text of pyarrow's buffers, NaN where there is none."""
+    valid, stops, text = (b if b is None else _bytes(b) for b in buffers)
+    stops = np.frombuffer(stops, STOPS[kind.arguments[0]])
+    stops = stops[first : first + length + 1]
+    if stops.min() < 0 or (np.diff(stops) < 0).any():
+        raise ValueError("text that overlaps")
+    here = np.ones(len(stops) - 1, bool)
+    if valid is not None:
+        bits = np.frombuffer(valid, np.uint8)
+        here = np.unpackbits(bits, bitorder="little")[first : first + length]
+    texts = [
+        bytes(text[start:stop]).decode() if there else math.nan
+        for start, stop, there in zip(stops[:-1], stops[1:], here, strict=True)
+    ]
+    return np.array(texts, object)
+
+
+def _dtype(node):
+    """The dtype that a node describes."""
+    code = node.arguments[0]
+    if not DTYPE.fullmatch(code):
+        raise ValueError(f"columns of type {code!r} are not supported")
+    return np.dtype(code).newbyteorder(node.state[1] if node.state else "=")
+
+
+def _bytes(data):
+    """Bytes, which older protocols make by calls, of Latin-1 text."""
+    while isinstance(data, _Node):
+        data = data.arguments[0] if data.arguments else b""
+    return data.encode("latin1") if isinstance(data, str) else data
 
 
 def _plain(value, known):
-    """A cell without stand-ins; a list that several cells share is made once,
-    lest a small file grows without bounds."""
-    if isinstance(value, (_Array, list, tuple)):
+    """A cell without nodes; a list that several cells share is made once, lest
+    a small file grows without bounds."""
+    if type(value).__name__ == "scalar":
+        dtype, data = value.arguments
+        return np.frombuffer(_bytes(data), _dtype(dtype))[0].item()
+    if isinstance(value, (_Node, list, tuple)):
         if id(value) not in known:
-            items = value.values() if isinstance(value, _Array) else value
+            array = isinstance(value, _Node)
+            items = _list(_array(value)) if array else value
             known[id(value)] = [_plain(item, known) for item in items]
         return known[id(value)]
-    if isinstance(value, _Scalar):
-        return value.value()
     if value is None or isinstance(value, (bool, int, float, str, bytes)):
         return value
-    raise ValueError(f"a cell of type {type(value).__name__.strip('_')}")
+    raise ValueError(f"a cell of type {type(value).__name__}")

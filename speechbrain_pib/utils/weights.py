@@ -156,14 +156,16 @@ def check_integrity(path):
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
-    except zipfile.BadZipFile as error:
+    except Exception as error:
+        # Whatever damaged headers make zipfile do.
         raise ValueError(
-            f"{path} is damaged or incomplete ({error}); get it again"
+            f"{path} is damaged or incomplete ({error}); copy, download or "
+            "train it again"
         ) from error
     if damaged is not None:
         raise ValueError(
-            f"{path} is damaged: the checksum of {damaged} is wrong; get it "
-            "again"
+            f"{path} is damaged: the checksum of {damaged} is wrong; copy, "
+            "download or train it again"
         )
 
 

@@ -24,7 +24,7 @@ SMALL = {
     "miniature_2400/audio/mini0002400": "miniature_96/audio/mini0000096",
     "ActivityNet/train.py hparams/skim.yaml": "ActivityNet/train.py "
     "hparams/skim.yaml --miniature_videos=24 --number_of_epochs=1 "
-    "--student_epochs=1 --valid_fraction=0.2",
+    "--valid_fraction=0.2",
     "miniature_300/videos/v_mini0000300": "miniature_24/videos/v_mini0000024",
 }
 

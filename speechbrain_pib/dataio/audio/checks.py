@@ -8,41 +8,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tqdm.contrib import tqdm
 
+from speechbrain_pib.dataio.audio.levels import SILENT_PEAK, find_peak
 from speechbrain_pib.dataio.audio.locators import (
     UnreadableAudioError,
     open_audio,
 )
 
-TAIL_SECONDS = 0.05
-BLOCK_SECONDS = 60  # decoded at a time
 FILES_AT_A_TIME = 10000
 
 
-def _check_end(audio):
-    """Raises if audio is empty, or shorter than its header says."""
-    if audio.frames < 1:
-        raise UnreadableAudioError(f"{audio.locator} holds no samples")
-    audio.check_size()
-    tail = min(max(round(TAIL_SECONDS * audio.sample_rate), 1), audio.frames)
-    try:
-        samples = audio.read(audio.frames - tail)
-    except UnreadableAudioError as error:
-        raise UnreadableAudioError(
-            f"{audio.locator} is truncated or damaged at its end: {error}"
-        ) from error
-    if len(samples) < tail:
-        raise UnreadableAudioError(
-            f"{audio.locator} is truncated: its header says "
-            f"{audio.duration:.3f} s, but it ends before that"
-        )
-
-
 def probe_audio(locator):
-    """Checks audio without decoding all of it.
+    """Check audio without decoding all of it.
 
-    Reads the header and decodes the last 0.05 s, so that a file shorter than
-    its header says is found. An ogg file's header does not say how long it
-    is: a truncated one passes with the duration that is left.
+    Reads the header, compares it with the size of the file, and decodes the
+    last 0.05 s, so that a file shorter than its header says is found. What
+    does not say how long it is, is decoded to know. An ogg file's header does
+    not: a truncated one passes with the duration that is left.
 
     Arguments
     ---------
@@ -57,7 +38,8 @@ def probe_audio(locator):
     Raises
     ------
     UnreadableAudioError
-        If the audio is missing, empty, truncated or not audio.
+        If the audio is missing, empty, truncated or not audio, or if its end
+        is no sound, see `speechbrain_pib.dataio.audio.levels`.
 
     Example
     -------
@@ -69,12 +51,12 @@ def probe_audio(locator):
     0.5
     """
     with open_audio(locator) as audio:
-        _check_end(audio)
+        audio.check_end()
         return audio.duration
 
 
 def check_audio(locator):
-    """Decodes all of an audio file, and checks its samples.
+    """Decode all of an audio file, and check its samples.
 
     Arguments
     ---------
@@ -90,7 +72,8 @@ def check_audio(locator):
     ------
     UnreadableAudioError
         If `probe_audio` raises it, or if the audio is damaged inside, holds
-        samples that are not finite, or is silent: all samples are 0.
+        samples that are no sound, or is silent: none reaches half a step of
+        16 bits (-96 dB).
 
     Example
     -------
@@ -102,19 +85,13 @@ def check_audio(locator):
     0.5
     """
     with open_audio(locator) as audio:
-        _check_end(audio)
-        silent, block = True, BLOCK_SECONDS * audio.sample_rate
-        for start in range(0, audio.frames, block):
-            samples = audio.read(start, block)
-            if len(samples) < min(block, audio.frames - start):
-                raise UnreadableAudioError(
-                    f"{locator} is damaged: it ends within {BLOCK_SECONDS} s "
-                    f"after {start / audio.sample_rate:.0f} s"
-                )
-            silent = silent and not samples.any()
-        if silent:
+        audio.check_end()
+        audio.check_whole()
+        peak = max(map(find_peak, audio.read_blocks()))
+        if peak <= SILENT_PEAK:
             raise UnreadableAudioError(
-                f"{locator} is silent: all its samples are 0"
+                f"{locator} is silent: its largest sample is {peak:.2g} of full "
+                "scale"
             )
         return audio.duration
 
@@ -128,7 +105,7 @@ def _result_of(check, locator):
 
 
 def check_many(paths, threads=8, *, decode=False):
-    """Checks many files, with a progress bar.
+    """Check many files, with a progress bar.
 
     Arguments
     ---------
@@ -168,3 +145,57 @@ def check_many(paths, threads=8, *, decode=False):
                 results.append(result)
                 progress.update()
     return results
+
+
+def check_copies(copies, threads=8, *, decode=False, longest=float("inf")):
+    """Check the files of many clips, and choose one of each clip's.
+
+    Arguments
+    ---------
+    copies : list of list of str
+        Files of each clip, at least one; the best first.
+    threads : int
+        As for `check_many`.
+    decode : bool
+        As for `check_many`.
+    longest : float
+        In seconds; what is longer was not cut to its clip.
+
+    Returns
+    -------
+    chosen : list of tuple
+        Of each clip the first file that passes, and its duration in seconds;
+        or its first file, and the UnreadableAudioError of that.
+
+    Example
+    -------
+    >>> check_copies([["no_such_file.wav", "no_such_file.mp3"]])
+    [('no_such_file.wav', UnreadableAudioError('no_such_file.wav: there is no
+    such file'))]
+    """
+    chosen = [None] * len(copies)
+    waiting, place = range(len(copies)), 0
+    while waiting:
+        paths = [copies[clip][place] for clip in waiting]
+        results = check_many(paths, threads, decode=decode)
+        for clip, path, result in zip(waiting, paths, results):
+            result = _refuse_longer(path, result, longest)
+            if place == 0 or not isinstance(result, UnreadableAudioError):
+                chosen[clip] = path, result
+        place += 1
+        waiting = [
+            clip
+            for clip in waiting
+            if isinstance(chosen[clip][1], UnreadableAudioError)
+            and place < len(copies[clip])
+        ]
+    return chosen
+
+
+def _refuse_longer(path, duration, longest):
+    """A duration, or an error if it is too long."""
+    if isinstance(duration, UnreadableAudioError) or duration <= longest:
+        return duration
+    return UnreadableAudioError(
+        f"{path} has {duration:.1f} s: not cut to its clip"
+    )

@@ -4,43 +4,19 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import functools
 import math
 
 import torch
-from speechbrain.dataio.preprocess import AudioNormalizer
 
 from speechbrain_pib.dataio.audio.locators import (
     UnreadableAudioError,
     open_audio,
 )
-
-
-@functools.lru_cache(maxsize=8)
-def audio_normalizer(sample_rate):
-    """What makes audio mono and resamples it.
-
-    Arguments
-    ---------
-    sample_rate : int
-        Rate of the result in Hz.
-
-    Returns
-    -------
-    normalizer : AudioNormalizer
-        Takes float audio [samples, channels] and its rate. One per rate, as
-        it caches its resampling filters.
-
-    Example
-    -------
-    >>> audio_normalizer(8000)(torch.zeros(160, 2), 16000).shape
-    torch.Size([80])
-    """
-    return AudioNormalizer(sample_rate=sample_rate, mix="avg-to-mono")
+from speechbrain_pib.dataio.audio.resampling import read_resampled
 
 
 def view_starts(total_seconds, crop_seconds, views, segment=None):
-    """Starts of crops spread uniformly over a clip, or a segment of it.
+    """Spread crops uniformly over a clip, or a segment of it.
 
     Arguments
     ---------
@@ -105,7 +81,7 @@ def _place(total_seconds, crop_seconds, segment):
 
 
 def stack_segments(segments, size):
-    """Stacks segments of different length, padded with zeros at the end.
+    """Stack segments of different length, padded with zeros at the end.
 
     Arguments
     ---------
@@ -136,9 +112,10 @@ def stack_segments(segments, size):
 
 
 def read_segment(locator, start, duration, sample_rate):
-    """Reads a part of an audio file, as mono at a given rate.
+    """Read a part of an audio file, as mono at a given rate.
 
-    Only the part is read from disk and decoded.
+    Only the part is read from disk and decoded, with the few samples around
+    it that its resampled values depend on.
 
     Arguments
     ---------
@@ -161,8 +138,8 @@ def read_segment(locator, start, duration, sample_rate):
     Raises
     ------
     UnreadableAudioError
-        If the file cannot be decoded, has no samples there, or has samples
-        that are not finite.
+        If the file cannot be decoded, has no samples there, or samples that
+        are no sound, see `speechbrain_pib.dataio.audio.levels`.
 
     Example
     -------
@@ -173,35 +150,57 @@ def read_segment(locator, start, duration, sample_rate):
     torch.Size([8000])
     """
     with open_audio(locator) as audio:
-        return _read_segment(audio, start, duration, sample_rate)
+        return cut_segment(audio, start, duration, sample_rate)
 
 
-def _read_segment(audio, start, duration, sample_rate):
-    """As read_segment, of opened audio."""
-    samples = audio.read(
-        round(start * audio.sample_rate),
-        math.ceil(round(duration * audio.sample_rate, 6)),
-    )
-    if len(samples) == 0:
+def cut_segment(audio, start, duration, sample_rate):
+    """Read a part of opened audio, see `read_segment`.
+
+    Arguments
+    ---------
+    audio : speechbrain_pib.dataio.audio.readers.AudioReader
+        From `open_audio`.
+    start : float
+        Where to begin, in seconds.
+    duration : float
+        How much to read, in seconds.
+    sample_rate : int
+        Rate of the result in Hz.
+
+    Returns
+    -------
+    segment : torch.Tensor
+        [n], as `read_segment` returns it.
+
+    Example
+    -------
+    >>> with open_audio("clip.wav") as audio:  # doctest: +SKIP
+    ...     cut_segment(audio, 0.25, 0.5, 16000).shape
+    torch.Size([8000])
+    """
+    first = round(start * audio.sample_rate)
+    if first >= audio.frames:
         raise UnreadableAudioError(
             f"{audio.locator} has no samples at {start:.3f} s; it is shorter "
             "than its manifest or header says, or empty"
         )
-    segment = audio_normalizer(sample_rate)(samples, audio.sample_rate)
+    size = math.ceil(round(duration * audio.sample_rate, 6))
+    segment = read_resampled(audio, first, first + size, sample_rate)
     return segment[: round(duration * sample_rate)]
 
 
 def read_views(
     locator, total_seconds, crop_seconds, views, sample_rate, segment=None
 ):
-    """Reads crops spread uniformly over an audio file, for evaluation.
+    """Read crops spread uniformly over an audio file, for evaluation.
 
     Arguments
     ---------
     locator : str
         As for `read_segment`.
     total_seconds : float
-        Duration of the file in seconds, as the manifest has it.
+        Duration of the file in seconds, as the manifest has it; a file that
+        has another one is unreadable.
     crop_seconds : float
         Duration of a crop in seconds.
     views : int
@@ -230,9 +229,9 @@ def read_views(
     (torch.Size([2, 9600]), tensor([1., 1.]))
     """
     starts = view_starts(total_seconds, crop_seconds, views, segment)
-    with open_audio(locator) as audio:
+    with open_audio(locator, total_seconds) as audio:
         segments = [
-            _read_segment(audio, start, crop_seconds, sample_rate)
+            cut_segment(audio, start, crop_seconds, sample_rate)
             for start in starts
         ]
     return stack_segments(segments, round(crop_seconds * sample_rate))
@@ -241,7 +240,7 @@ def read_views(
 def read_random_crop(
     locator, total_seconds, crop_seconds, sample_rate, segment=None
 ):
-    """Reads one crop at a random place, for training.
+    """Read one crop at a random place, for training.
 
     The place is drawn from torch's global generator.
 
@@ -250,7 +249,8 @@ def read_random_crop(
     locator : str
         As for `read_segment`.
     total_seconds : float
-        Duration of the file in seconds, as the manifest has it.
+        Duration of the file in seconds, as the manifest has it; a file that
+        has another one is unreadable.
     crop_seconds : float
         Duration of the crop in seconds.
     sample_rate : int
@@ -277,5 +277,6 @@ def read_random_crop(
     """
     first, room = _place(total_seconds, crop_seconds, segment)
     start = first + float(torch.rand(())) * room
-    crop = read_segment(locator, start, crop_seconds, sample_rate)
+    with open_audio(locator, total_seconds) as audio:
+        crop = cut_segment(audio, start, crop_seconds, sample_rate)
     return stack_segments([crop], round(crop_seconds * sample_rate))

@@ -6,17 +6,13 @@ Authors
 
 import torch
 
-from speechbrain_pib.dataio.audio.crops import audio_normalizer
-from speechbrain_pib.dataio.audio.locators import (
-    UnreadableAudioError,
-    open_audio,
-)
-
-BLOCK_SECONDS = 60  # resampled at a time
+from speechbrain_pib.dataio.audio.locators import open_audio
+from speechbrain_pib.dataio.audio.readers import BLOCK_SECONDS
+from speechbrain_pib.dataio.audio.resampling import read_resampled
 
 
-def read_samples(locator, sample_rate=None, dtype="int16"):
-    """Decodes all of an audio file, as mono, in blocks of a minute.
+def read_samples(locator, sample_rate=None, dtype="int16", *, duration=None):
+    """Decode all of an audio file, as mono, in blocks of a minute.
 
     Arguments
     ---------
@@ -26,6 +22,8 @@ def read_samples(locator, sample_rate=None, dtype="int16"):
         Rate of the result in Hz (default: that of the file).
     dtype : str
         "int16" (rounded, clipped at full scale) or "float32".
+    duration : float
+        In seconds, as the manifest has it (default: nothing is known).
 
     Returns
     -------
@@ -37,7 +35,7 @@ def read_samples(locator, sample_rate=None, dtype="int16"):
     Raises
     ------
     UnreadableAudioError
-        If any of it cannot be decoded.
+        If any of it cannot be decoded, or it is not as long as it should be.
 
     Example
     -------
@@ -48,40 +46,18 @@ def read_samples(locator, sample_rate=None, dtype="int16"):
     >>> read_samples(path)
     (array([0, 1, 2], dtype=int16), 16000)
     """
-    with open_audio(locator) as audio:
-        if audio.frames < 1:
-            raise UnreadableAudioError(f"{locator} holds no samples")
-        audio.check_size()
+    with open_audio(locator, duration) as audio:
+        audio.check_end()
+        audio.check_whole()
         sample_rate = sample_rate or audio.sample_rate
-        block = BLOCK_SECONDS * audio.sample_rate
+        # Whole seconds are whole numbers of samples at any rate.
+        size = BLOCK_SECONDS * audio.sample_rate
         blocks = [
-            _resample_block(audio, start, block, sample_rate)
-            for start in range(0, audio.frames, block)
+            read_resampled(audio, start, start + size, sample_rate)
+            for start in range(0, audio.frames, size)
         ]
     samples = torch.cat(blocks)
     if dtype == "int16":
         samples = (samples * 2**15).round().clamp(-(2**15), 2**15 - 1)
         samples = samples.to(torch.int16)
     return samples.numpy(), sample_rate
-
-
-def _resample_block(audio, start, size, sample_rate):
-    """A block of audio, resampled as if all of it were.
-
-    A second more on each side is what the filter sees there; whole seconds
-    are whole numbers of samples at any rate.
-    """
-    context = min(start, audio.sample_rate)
-    stop = min(start + size, audio.frames)
-    begin, end = start - context, min(stop + audio.sample_rate, audio.frames)
-    samples = audio.read(begin, end - begin)
-    if len(samples) < end - begin:
-        raise UnreadableAudioError(
-            f"{audio.locator} is truncated: its header says "
-            f"{audio.duration:.3f} s, but it ends before that"
-        )
-    resampled = audio_normalizer(sample_rate)(samples, audio.sample_rate)
-    first = context // audio.sample_rate * sample_rate
-    if stop == audio.frames:
-        return resampled[first:]
-    return resampled[first : first + size // audio.sample_rate * sample_rate]

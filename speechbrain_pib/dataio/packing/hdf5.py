@@ -3,7 +3,8 @@
 > python -m speechbrain_pib pack-folder AUDIO_FOLDER FILE.hdf5
 
 One dataset per file, named as the file without its extension, with its rate
-as the attribute `sample_rate`. What an interrupted run finished is kept.
+as the attribute `sample_rate`. What an interrupted run finished is kept; a
+file whose size or time has changed since is packed anew.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -19,14 +20,17 @@ import numpy as np
 from tqdm.contrib import tqdm
 
 from speechbrain_pib.dataio.audio.decoding import read_samples
-from speechbrain_pib.dataio.audio.files import walk_audio
+from speechbrain_pib.dataio.audio.files import find_copies
 from speechbrain_pib.dataio.audio.locators import (
     UnreadableAudioError,
 )
+from speechbrain_pib.utils.files import file_state
 from speechbrain_pib.utils.processes import map_processes
 
 UNFINISHED = "unfinished"  # name of a dataset while it is written
 SPARE_BYTES = 2**20  # beside the samples, for what HDF5 writes about them
+# Attribute: size and time of the file it was made of, and the rate asked for.
+SOURCE = "source"
 
 
 def find_audio(folder):
@@ -40,24 +44,24 @@ def find_audio(folder):
     Returns
     -------
     audio : dict
-        File name without extension -> path, sorted.
+        File name without extension -> paths, sorted; several, if there are
+        copies in several formats.
 
     Raises
     ------
     ValueError
-        If there are none, or two of the same name.
+        If there are none, or two of the same name in different folders.
     """
-    audio = {}
-    for name, path in walk_audio(folder):
-        if name in audio:
+    audio = find_copies(folder)
+    for paths in audio.values():
+        if len(set(map(os.path.dirname, paths))) > 1:
             raise ValueError(
-                f"{path} and {audio[name]} have the same name; they would be "
+                f"{paths[0]} and {paths[1]} have the same name; they would be "
                 "the same dataset"
             )
-        audio[name] = path
     if not audio:
         raise ValueError(f"there is no audio file (wav, ...) under {folder}")
-    return dict(sorted(audio.items()))
+    return audio
 
 
 def pack_folder(
@@ -68,9 +72,10 @@ def pack_folder(
     Arguments
     ---------
     audio_folder : str
-        Searched, with all folders in it, for wav, flac, ogg and mp3 files.
+        Searched, with all folders in it, see `walk_audio`.
     path : str
-        The HDF5 file. What it has already is not read again.
+        The HDF5 file. What it has already is not read again, unless it was
+        made of another file or at another rate.
     dtype : str
         "int16" or "float32".
     sample_rate : int
@@ -104,10 +109,10 @@ def pack_folder(
     with h5py.File(path, "a") as file:
         file.pop(UNFINISHED, None)
         _check_packed(file, dtype, sample_rate)
-        todo = {stem: audio[stem] for stem in audio if stem not in file}
+        todo = _find_stale(file, audio, sample_rate)
         results = map_processes(
             partial(_read_or_error, sample_rate=sample_rate, dtype=dtype),
-            todo.values(),
+            [audio[stem] for stem in todo],
             processes,
         )
         for stem, result in tqdm(
@@ -119,19 +124,32 @@ def pack_folder(
             disable=None,
         ):
             if isinstance(result, UnreadableAudioError):
-                unreadable[audio[stem]] = str(result)
+                unreadable[audio[stem][0]] = str(result)
                 continue
             write_dataset(file, UNFINISHED, *result)
+            file[UNFINISHED].attrs[SOURCE] = todo[stem]
             file.flush()
+            file.pop(stem, None)
             file.move(UNFINISHED, stem)
             file.flush()
     return unreadable
 
 
+def _find_stale(file, audio, sample_rate):
+    """What is to be packed: names, and what will be noted as their source."""
+    stale = {}
+    for stem, paths in audio.items():
+        source = f"{' '.join(map(str, map(file_state, paths)))} {sample_rate}"
+        # Nothing is held against what does not say of what it was made.
+        if stem not in file or file[stem].attrs.get(SOURCE, source) != source:
+            stale[stem] = source
+    return stale
+
+
 def _check_packed(file, dtype, sample_rate):
     """Raises if a dataset of an earlier run has another form."""
     for name, dataset in file.items():
-        stored = dataset.dtype, dataset.attrs["sample_rate"]
+        stored = dataset.dtype, dataset.attrs.get("sample_rate")
         if stored != (np.dtype(dtype), sample_rate or stored[1]):
             raise ValueError(
                 f"{file.filename} holds {name} as {stored[0]} at {stored[1]} "
@@ -139,12 +157,15 @@ def _check_packed(file, dtype, sample_rate):
             )
 
 
-def _read_or_error(path, **options):
-    """`read_samples` that returns its error."""
-    try:
-        return read_samples(path, **options)
-    except UnreadableAudioError as error:
-        return UnreadableAudioError(str(error))
+def _read_or_error(paths, **options):
+    """`read_samples` of the first copy that is whole, or the first error."""
+    errors = []
+    for path in paths:
+        try:
+            return read_samples(path, **options)
+        except UnreadableAudioError as error:
+            errors.append(UnreadableAudioError(str(error)))
+    return errors[0]
 
 
 def write_dataset(file, name, samples, sample_rate):

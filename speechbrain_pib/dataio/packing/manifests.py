@@ -6,7 +6,8 @@ MANIFEST_FOLDER is the output folder of a recipe, which holds train.csv and so
 on. Each audio file is made mono, resampled to one rate and stored with 16 bits
 in WebDataset shards (flac) or HDF5 files of about a gigabyte; the manifests in
 PACKED_FOLDER then point there, by names relative to it. A finished shard is
-kept by the next run; a kill costs the one that was being written.
+kept by the next run; a kill costs the one that was being written. A file whose
+size or time has changed since is packed anew.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -22,6 +23,7 @@ from tqdm.contrib import tqdm
 
 from speechbrain_pib.dataio.audio.decoding import read_samples
 from speechbrain_pib.dataio.audio.locators import UnreadableAudioError
+from speechbrain_pib.dataio.audio.sources import path_of
 from speechbrain_pib.dataio.manifest import (
     read_class_list,
     report_coverage,
@@ -34,7 +36,7 @@ from speechbrain_pib.dataio.packing.shards import (
     ShardWriter,
     read_indices,
 )
-from speechbrain_pib.utils.files import locked_folder
+from speechbrain_pib.utils.files import file_state, from_cell, locked_folder
 from speechbrain_pib.utils.processes import map_processes
 
 SPLITS = ("train", "valid", "test", "submission")
@@ -154,7 +156,8 @@ def _pack_table(table, packed, writer, convert, processes):
     }
     done = read_indices(writer.stem)
     todo = [x for x, digest in digests.items() if digest not in done]
-    results = map_processes(convert, todo, processes)
+    clips = [(x, table[rows_of[x][0]]["duration"]) for x in todo]
+    results = map_processes(convert, clips, processes)
     progress = tqdm(
         zip(todo, results),
         desc=f"packing {os.path.basename(table.path)}",
@@ -176,10 +179,12 @@ def _pack_table(table, packed, writer, convert, processes):
             packed[locator] = done[digest]
 
 
-def _convert(locator, sample_rate, encode):
-    """Encoded audio and its duration in seconds, or an error."""
+def _convert(clip, sample_rate, encode):
+    """Encoded audio and its duration in seconds, or an error, of a locator
+    and the duration of the manifest."""
+    locator, duration = clip
     try:
-        samples, _ = read_samples(locator, sample_rate)
+        samples, _ = read_samples(locator, sample_rate, duration=duration)
     except UnreadableAudioError as error:
         return UnreadableAudioError(str(error))
     return encode(samples, sample_rate), len(samples) / sample_rate
@@ -191,8 +196,9 @@ def _describe(rows):
 
 
 def _digest(writer, locator, rows):
-    """A hash of all that is stored of an audio file."""
+    """A hash of all that is stored of an audio file, as it is now."""
     state = [writer.kind.extension, writer.sample_rate, locator, rows]
+    state.append(file_state(path_of(locator)))
     return hashlib.sha256(json.dumps(state).encode()).hexdigest()[:32]
 
 
@@ -201,7 +207,8 @@ def _read_missing(path):
     if not os.path.exists(path):
         return []
     with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        rows = csv.DictReader(file)
+        return [{**row, "label": from_cell(row["label"])} for row in rows]
 
 
 def _packed_rows(table, packed):

@@ -9,6 +9,7 @@ Authors
 """
 
 import functools
+import itertools
 import os
 from dataclasses import dataclass, field
 
@@ -16,25 +17,31 @@ import soundfile
 from speechbrain.utils.logger import get_logger
 from tqdm.contrib import tqdm
 
-from speechbrain_pib.dataio.video.files import (
+from speechbrain_pib.dataio.video.containers import (
     UnreadableVideoError,
-    find_videos,
     import_av,
+)
+from speechbrain_pib.dataio.video.files import (
+    find_videos,
     probe_video,
     write_video_list,
 )
 from speechbrain_pib.dataio.video.sound import iter_sound
-from speechbrain_pib.utils.files import atomic_path
+from speechbrain_pib.utils.files import atomic_path, file_state
 from speechbrain_pib.utils.processes import map_processes
 
 logger = get_logger(__name__)
+
+# In the comment of an audio file, before `file_state` of its video.
+SOURCE = "By speechbrain_pib from a file of (bytes, nanoseconds)"
 
 
 def extract_sound(video, audio, sample_rate):
     """Writes the sound of one video to a file, block by block.
 
-    The file begins with the first picture, and appears under its name when it
-    is complete.
+    The file begins with the first picture, appears under its name when it is
+    complete, and has a comment that tells of which content it was made, see
+    `is_current`.
 
     Arguments
     ---------
@@ -44,12 +51,12 @@ def extract_sound(video, audio, sample_rate):
         The file to write, mono and 16 bits; its extension, flac or wav, is
         the format. Its folder is created if needed.
     sample_rate : int
-        Of the file written, in Hz.
+        Of the file that is written, in Hz.
 
     Returns
     -------
     has_audio : bool
-        False if the video has no audio stream; then nothing is written.
+        False if the video has no sound; then nothing is written.
 
     Raises
     ------
@@ -63,7 +70,13 @@ def extract_sound(video, audio, sample_rate):
     >>> extract_sound("P01_01.MP4", "P01_01.flac", 24000)  # doctest: +SKIP
     True
     """
+    # Before it is read: it may be replaced meanwhile.
+    source = file_state(video)
     if not probe_video(video).has_audio:
+        return False
+    blocks = iter_sound(video, sample_rate)
+    first = next(blocks, None)
+    if first is None:  # There are empty streams.
         return False
     form = os.path.splitext(audio)[1][1:].upper()
     try:
@@ -73,7 +86,8 @@ def extract_sound(video, audio, sample_rate):
                 temporary, "w", sample_rate, 1, "PCM_16", format=form
             ) as file,
         ):
-            for samples in iter_sound(video, sample_rate):
+            file.comment = f"{SOURCE} {source}"
+            for samples in itertools.chain([first], blocks):
                 # 1.0 is one step more than 16 bits can hold.
                 file.write(samples.clamp(-1.0, 1.0 - 2**-15).numpy())
     except soundfile.LibsndfileError as error:
@@ -81,6 +95,42 @@ def extract_sound(video, audio, sample_rate):
             f"{audio} cannot be written ({error}); is the disk full?"
         ) from error
     return True
+
+
+def is_current(audio, video, sample_rate):
+    """Tell whether the sound of a video need not be extracted again.
+
+    Arguments
+    ---------
+    audio : str
+        A file that `extract_sound` may have written.
+    video : str
+        The video file.
+    sample_rate : int
+        The rate that is wanted, in Hz.
+
+    Returns
+    -------
+    current : bool
+        False if there is no such file, its rate is another, or the video has
+        another size or time of modification than the one it was made of. Of
+        a file that does not say of what it was made, nothing is held against
+        it but its rate.
+
+    Example
+    -------
+    >>> is_current("no_such.flac", "P01_01.MP4", 24000)
+    False
+    """
+    try:
+        with soundfile.SoundFile(audio) as file:
+            rate, comment = file.samplerate, file.comment
+    except soundfile.LibsndfileError:
+        return False
+    source = f"{SOURCE} {file_state(video)}"
+    return rate == sample_rate and (
+        comment == source or not comment.startswith(SOURCE)
+    )
 
 
 @dataclass
@@ -125,7 +175,8 @@ def extract_folder(
     """Writes the sound of all videos in a folder, in parallel.
 
     The sound of `P01/P01_01.MP4` becomes `P01/P01_01.flac`. Files that are
-    there already are left alone, so that a call continues the one before.
+    there already, of the same videos and rate, are left alone, so that a call
+    continues the one before.
     `without_sound.csv` and `failures.csv` in the audio folder list the videos
     (ID, path, reason) from which nothing was written.
 
@@ -156,7 +207,7 @@ def extract_folder(
     done, jobs = Extraction(), []
     for key, video in videos.items():
         audio = os.path.join(audio_folder, f"{key}.{extension}")
-        if os.path.exists(audio):
+        if is_current(audio, video, sample_rate):
             done.present.append(key)
         else:
             jobs.append((key, video, audio))

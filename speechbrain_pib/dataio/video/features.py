@@ -149,7 +149,8 @@ class FeatureStore:
     Raises
     ------
     ValueError
-        If the file was written with other settings.
+        If the file was written with other settings; those that differ are
+        named.
 
     Example
     -------
@@ -166,7 +167,7 @@ class FeatureStore:
     def __init__(self, path, settings):
         self.path = path
         self.parts = f"{path}.parts"
-        self.settings = json.dumps(settings, sort_keys=True)
+        self.settings = json.loads(json.dumps(settings))
         self.videos = {}
         for file_path in [path, *self._part_paths()]:
             if os.path.exists(file_path):
@@ -174,6 +175,23 @@ class FeatureStore:
 
     def __contains__(self, key):
         return key in self.videos
+
+    def holds(self, key, source):
+        """Tell whether the features of a file are there.
+
+        Arguments
+        ---------
+        key : str
+            ID of the video.
+        source : str
+            Which content the file has now, see `file_state`.
+
+        Returns
+        -------
+        holds : bool
+            False if its attribute "source" was another when it was added.
+        """
+        return self.videos.get(key, {}).get("source", "") == source
 
     def _part_paths(self):
         """The files of single videos."""
@@ -187,13 +205,27 @@ class FeatureStore:
     def _read_index(self, path):
         """Learns which videos a file holds."""
         with _open_hdf5(path) as file:
-            settings = file.attrs.get("settings")
-            if settings != self.settings:
-                raise ValueError(
-                    f"{path} was written with the settings {settings}, not "
-                    f"{self.settings}; remove it or write to another file"
-                )
+            self._check_settings(path, file.attrs.get("settings", "{}"))
             file.visititems(self._index)
+
+    def _check_settings(self, path, text):
+        """Raises if a file was written with other settings."""
+        try:
+            found = dict(json.loads(text))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path} holds no features of ours") from error
+        # Of a hash its beginning is enough.
+        different = [
+            f"{name} {str(found.get(name))[:20]} there, "
+            f"{str(self.settings.get(name))[:20]} now"
+            for name in sorted({*found, *self.settings})
+            if found.get(name) != self.settings.get(name)
+        ]
+        if different:
+            raise ValueError(
+                f"{path} was written with other settings "
+                f"({'; '.join(different)}); remove it or write to another file"
+            )
 
     def _index(self, name, item):
         """Notes a group that is a video."""
@@ -205,7 +237,7 @@ class FeatureStore:
             }
 
     def add(self, key, arrays, attributes):
-        """Write a video.
+        """Write a video, instead of the one of that ID if there is one.
 
         Arguments
         ---------
@@ -229,7 +261,7 @@ class FeatureStore:
         if parts:
             with self._replacing(self.path) as file:
                 if os.path.exists(self.path):
-                    parts = [self.path, *parts]
+                    parts.append(self.path)
                 for path in parts:
                     with h5py.File(path) as part:
                         self._copy_videos(part, file)
@@ -240,12 +272,19 @@ class FeatureStore:
         keys = []
         source.visit(keys.append)
         for key in keys:
-            if key in self and key not in target:
-                source.copy(source[key], target, name=key)
+            attributes = source[key].attrs
+            group = target.require_group(key) if key in self else None
+            if group is None or group.attrs or not attributes:
+                continue
+            # Not its groups, which are other videos.
+            for name, item in source[key].items():
+                if isinstance(item, h5py.Dataset):
+                    source.copy(item, group, name=name)
+            group.attrs.update(attributes)
 
     @contextlib.contextmanager
     def _replacing(self, path):
         """An HDF5 file that appears under its name when it is complete."""
         with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-            file.attrs["settings"] = self.settings
+            file.attrs["settings"] = json.dumps(self.settings, sort_keys=True)
             yield file

@@ -1,223 +1,53 @@
-"""Video files: finding, opening and probing them with PyAV (extra "video").
+"""Video files: finding them in a folder, and probing them.
 
 Authors
  * The speechbrain_pib developers 2026
 """
 
-import contextlib
 import csv
 import os
+import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import torch
+from speechbrain.utils.logger import get_logger
+from tqdm.contrib import tqdm
 
-from speechbrain_pib.utils.files import atomic_writer
-
-EXTENSIONS = (
-    ".3gp .avi .flv .m4v .mkv .mov .mp4 .mpeg .mpg .ts .webm .wmv".split()
+from speechbrain_pib.dataio.video.containers import (
+    UnreadableVideoError,
+    best_streams,
+    check_complete,
+    find_ends,
+    open_container,
+    start_time,
 )
-# By how much a stream may end before the header says so.
-MISSING_SECONDS = 1.0
-# A header that says more is damaged; it would be believed second by second.
+from speechbrain_pib.utils.files import atomic_writer, walk_files
+
+logger = get_logger(__name__)
+
+# Of several files of one name the first that is whole is taken.
+EXTENSIONS = (
+    ".mp4 .mkv .webm .mov .m4v .avi .wmv .asf .flv .mpg .mpeg .vob .ts .mts "
+    ".m2ts .ogv .3gp"
+).split()
+# What downloaders leave when they are stopped: one stream (v.f137.mp4), or a
+# file that is being written (v.temp.mp4); v.mp4.part has another extension.
+UNFINISHED = re.compile(r".*\.(?:f\d{2,3}(?:-\w+)*|temp|tmp|part)")
+# Not UTF-8, or characters that do more than being printed.
+ODD_CHARACTERS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+# A file that lasts longer is damaged.
 MAX_SECONDS = 7 * 24 * 3600.0
-
-
-class UnreadableVideoError(ValueError):
-    """A video file that is missing, damaged, truncated or not video at all."""
-
-
-def import_av():
-    """Imports PyAV, which only those need who read videos.
-
-    Returns
-    -------
-    av : module
-
-    Raises
-    ------
-    ImportError
-        Says how to install it.
-
-    Example
-    -------
-    >>> import_av().__name__
-    'av'
-    """
-    try:
-        import av
-    except ImportError as error:
-        raise ImportError(
-            "reading videos needs PyAV: pip install speechbrain_pib[video]"
-        ) from error
-    return av
-
-
-@contextlib.contextmanager
-def open_container(path):
-    """Opens a video file, and turns the errors of reading it into one class.
-
-    Arguments
-    ---------
-    path : str
-        The file.
-
-    Yields
-    ------
-    container : av.container.InputContainer
-
-    Raises
-    ------
-    UnreadableVideoError
-        If the file cannot be opened, or not be decoded inside the block.
-
-    Example
-    -------
-    >>> with open_container("clip.mp4") as container:
-    ...     container.duration  # doctest: +SKIP
-    """
-    av = import_av()
-    # As a URL, lest a colon in the name is taken for a protocol; and a file
-    # that is a playlist must not make us open others from the network.
-    options = {"protocol_whitelist": "file"}
-    try:
-        with av.open(
-            f"file:{path}", options=options, metadata_errors="ignore"
-        ) as container:
-            yield container
-    except av.FFmpegError as error:
-        raise UnreadableVideoError(
-            f"{path} cannot be read as a video ({error.strerror}); it is "
-            "missing, truncated, damaged or something else"
-        ) from error
-
-
-def best_stream(container, kind):
-    """The stream that a player would choose.
-
-    Files with several exist: the first one need not be the best.
-
-    Arguments
-    ---------
-    container : av.container.InputContainer
-        An open file.
-    kind : str
-        "video" or "audio".
-
-    Returns
-    -------
-    stream : av.stream.Stream
-        None if there is none; the cover of an album is not a video.
-
-    Example
-    -------
-    >>> with open_container("clip.mp4") as container:
-    ...     best_stream(container, "audio")  # doctest: +SKIP
-    """
-    stream = container.streams.best(kind)
-    cover = import_av().stream.Disposition.attached_pic
-    if stream is None or cover in stream.disposition:
-        return None
-    # Processes that work side by side have one thread each, by torch's
-    # settings; decoding respects them.
-    stream.codec_context.thread_count = torch.get_num_threads()
-    stream.codec_context.thread_type = "AUTO"
-    return stream
-
-
-def start_time(container):
-    """When the first picture is shown, on the clock of the file.
-
-    Arguments
-    ---------
-    container : av.container.InputContainer
-        An open file.
-
-    Returns
-    -------
-    seconds : float
-        That of the first sound if there are no pictures.
-
-    Example
-    -------
-    >>> with open_container("clip.mp4") as container:
-    ...     start_time(container)  # doctest: +SKIP
-    """
-    for kind in ("video", "audio"):
-        stream = best_stream(container, kind)
-        if stream is not None:
-            return float((stream.start_time or 0) * stream.time_base)
-    return 0.0
-
-
-def declared_end(container, stream):
-    """When a stream ends, if the header of the file can be trusted to know.
-
-    Arguments
-    ---------
-    container : av.container.InputContainer
-        An open file.
-    stream : av.stream.Stream
-        One of its streams.
-
-    Returns
-    -------
-    seconds : float
-        On the clock of the file, or None.
-
-    Example
-    -------
-    >>> with open_container("clip.mp4") as container:
-    ...     declared_end(container, container.streams[0])  # doctest: +SKIP
-    """
-    start = float((stream.start_time or 0) * stream.time_base)
-    if "mp4" in container.format.name and stream.duration:
-        return start + float(stream.duration * stream.time_base)
-    if "matroska" in container.format.name and "DURATION" in stream.metadata:
-        hours, minutes, seconds = stream.metadata["DURATION"].split(":")
-        return start + 3600 * int(hours) + 60 * int(minutes) + float(seconds)
-    return None
-
-
-def check_complete(container, stream, end):
-    """Raises if a stream ended before its header says.
-
-    Arguments
-    ---------
-    container : av.container.InputContainer
-        An open file.
-    stream : av.stream.Stream
-        The stream that was decoded to its end.
-    end : float
-        When that was, in seconds on the clock of the file.
-
-    Raises
-    ------
-    UnreadableVideoError
-        If more than a second is missing.
-
-    Example
-    -------
-    >>> with open_container("clip.mp4") as container:
-    ...     check_complete(container, stream, 9.96)  # doctest: +SKIP
-    """
-    declared = declared_end(container, stream)
-    if declared is not None and end < declared - MISSING_SECONDS:
-        path = container.name.removeprefix("file:")
-        raise UnreadableVideoError(
-            f"{path} is truncated: by its header the {stream.type} ends at "
-            f"{declared:.2f} s, but it ends at {end:.2f} s"
-        )
 
 
 @dataclass
 class VideoInfo:
-    """What the header of a video file says.
+    """What a video file holds.
 
     Arguments
     ---------
     duration : float
-        In seconds from the first picture to the end of the file, as a player
-        shows it.
+        In seconds from the first picture to the end of the last packet of
+        pictures or sound.
     width : int
         Of the pictures as they are coded, None without pictures.
     height : int
@@ -251,22 +81,11 @@ class VideoInfo:
         return self.audio_stream is not None
 
 
-def _duration(container):
-    """Seconds from the first picture to the end of the file."""
-    if container.duration is not None:
-        end = ((container.start_time or 0) + container.duration) / 1e6
-        return end - start_time(container)
-    # Recorders that stream do not know it when they write the header.
-    end = 0.0
-    for packet in container.demux():
-        if packet.pts is not None:
-            last = packet.pts + (packet.duration or 0)
-            end = max(end, float(last * packet.time_base))
-    return end - start_time(container)
-
-
 def probe_video(path):
-    """Reads the header of a video file.
+    """Reads what a video file holds, without decoding it.
+
+    What its header says of the duration is not believed: its last packets
+    are read.
 
     Arguments
     ---------
@@ -280,8 +99,8 @@ def probe_video(path):
     Raises
     ------
     UnreadableVideoError
-        If it cannot be opened, has neither pictures nor sound, or says that
-        it lasts for more than a week.
+        If it cannot be opened, has neither pictures nor sound, is truncated,
+        or lasts for more than a week.
 
     Example
     -------
@@ -289,16 +108,20 @@ def probe_video(path):
     13.056
     """
     with open_container(path) as container:
-        video = best_stream(container, "video")
-        audio = best_stream(container, "audio")
-        if video is None and audio is None:
+        streams = {stream.type: stream for stream in best_streams(container)}
+        ends = find_ends(container) if streams else {}
+        ends = {s: ends[s.index] for s in streams.values() if s.index in ends}
+        if not ends:
             raise UnreadableVideoError(f"{path} has no pictures and no sound")
-        rate = video.average_rate if video else None
-        duration = _duration(container)
+        for stream, end in ends.items():
+            check_complete(container, stream, end)
+        duration = max(ends.values()) - start_time(container)
         if duration > MAX_SECONDS:
             raise UnreadableVideoError(
-                f"{path} is damaged: by its header it lasts {duration:.0f} s"
+                f"{path} is damaged: by its times it lasts {duration:.0f} s"
             )
+        video, audio = streams.get("video"), streams.get("audio")
+        rate = video.average_rate if video else None
         return VideoInfo(
             duration=duration,
             width=video.width if video else None,
@@ -313,6 +136,10 @@ def probe_video(path):
 def find_videos(folder):
     """Finds the video files in a folder and those below it.
 
+    Links to folders are followed. Of files that differ in their extension
+    only, a whole one is taken. Parts of unfinished downloads, and names that
+    are not UTF-8 or have line breaks, are left out with a warning.
+
     Arguments
     ---------
     folder : str
@@ -326,7 +153,7 @@ def find_videos(folder):
     Raises
     ------
     ValueError
-        If there is no such folder, it has no videos, or two have one ID.
+        If there is no such folder, or it has no videos.
 
     Example
     -------
@@ -336,21 +163,76 @@ def find_videos(folder):
     ['P01_01']
     """
     videos = {}
-    for parent, _, names in sorted(os.walk(folder)):
-        for name in sorted(names):
-            stem, extension = os.path.splitext(name)
-            if extension.lower() not in EXTENSIONS or name.startswith("."):
-                continue
-            path = os.path.join(parent, name)
-            key = os.path.relpath(os.path.join(parent, stem), folder)
-            if key in videos:
-                raise ValueError(
-                    f"{videos[key]} and {path} would have the same ID {key}"
-                )
-            videos[key] = path
+    for path in walk_files(folder):
+        stem, extension = os.path.splitext(path)
+        key, name = os.path.relpath(stem, folder), os.path.basename(stem)
+        if extension.lower() not in EXTENSIONS or name.startswith("."):
+            continue
+        if UNFINISHED.fullmatch(name):
+            logger.warning("Left out: %r is part of a download", path)
+        elif ODD_CHARACTERS.search(key):
+            logger.warning("Left out: %r has an odd name; rename it", path)
+        else:
+            videos.setdefault(key, []).append(path)
     if not videos:
         raise ValueError(f"{folder} holds no videos ({', '.join(EXTENSIONS)})")
-    return dict(sorted(videos.items()))
+    return {key: _first_whole(videos[key]) for key in sorted(videos)}
+
+
+def _first_whole(paths):
+    """The best of several files that is whole, or one that is not."""
+    paths.sort(key=lambda p: EXTENSIONS.index(os.path.splitext(p)[1].lower()))
+    return next(filter(_is_whole, paths[:-1]), paths[-1])
+
+
+def _is_whole(path):
+    """Whether a video can be read and is not truncated."""
+    try:
+        probe_video(path)
+    except UnreadableVideoError:
+        return False
+    return True
+
+
+def find_durations(paths, threads=8):
+    """Probes many videos, with a progress bar.
+
+    Arguments
+    ---------
+    paths : list of str
+        Video files.
+    threads : int
+        Files that are read at the same time.
+
+    Returns
+    -------
+    durations : dict
+        Path to seconds, or to the UnreadableVideoError.
+
+    Example
+    -------
+    >>> find_durations(["no_such_file.mp4"])
+    {'no_such_file.mp4': UnreadableVideoError('no_such_file.mp4 cannot be...
+    """
+    with (
+        ThreadPoolExecutor(threads) as pool,
+        tqdm(
+            pool.map(_duration_or_error, paths),
+            total=len(paths),
+            desc="probing videos",
+            unit="file",
+            disable=len(paths) < 100,
+        ) as results,
+    ):
+        return dict(zip(paths, results))
+
+
+def _duration_or_error(path):
+    """Seconds that a video lasts, or its error without the frames it passed."""
+    try:
+        return probe_video(path).duration
+    except UnreadableVideoError as error:
+        return UnreadableVideoError(str(error))
 
 
 def write_video_list(path, videos, reasons):

@@ -8,19 +8,16 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import contextlib
 import math
 
 import torch
 
-from speechbrain_pib.dataio.video.files import (
+from speechbrain_pib.dataio.video.containers import (
     UnreadableVideoError,
     best_stream,
-    check_complete,
-    import_av,
     open_container,
-    start_time,
 )
+from speechbrain_pib.dataio.video.decoding import Decoder
 
 # Decoding is faster than seeking when the next frame is nearer than this.
 SEEK_SECONDS = 20.0
@@ -31,51 +28,23 @@ ROUNDING_SECONDS = 1e-6
 class _Screen:
     """What a player shows, for times that do not go back."""
 
-    def __init__(self, container, stream):
-        self.container, self.stream = container, stream
-        self.start = start_time(container)
-        self._begin()
+    def __init__(self, decoder):
+        self.decoder = decoder
+        self._begin(decoder.frames())
 
-    def _begin(self):
-        """Decodes from where the container is."""
-        frames = self.container.decode(self.stream)
+    def _begin(self, frames):
+        """Shows frames from the first one on."""
         self.frames = (frame for frame in frames if frame.time is not None)
         self.shown, self.upcoming = None, next(self.frames, None)
 
-    def _time(self, frame):
-        """When a frame begins."""
-        return frame.time - self.start
-
     def at(self, time):
         """The frame at a time."""
-        if self.upcoming and time - self._time(self.upcoming) > SEEK_SECONDS:
-            self._seek(time)
-        while self.upcoming and (
-            self._time(self.upcoming) <= time + ROUNDING_SECONDS
-        ):
+        time += self.decoder.start
+        if self.upcoming and time - self.upcoming.time > SEEK_SECONDS:
+            self._begin(self.decoder.frames_from(time))
+        while self.upcoming and self.upcoming.time <= time + ROUNDING_SECONDS:
             self.shown, self.upcoming = self.upcoming, next(self.frames, None)
-        if self.upcoming is None and self.shown is not None:
-            length = (self.shown.duration or 0) * self.shown.time_base
-            end = self.shown.time + float(length)
-            check_complete(self.container, self.stream, end)
         return self.shown or self.upcoming
-
-    def _seek(self, time):
-        """Goes to a key frame at or before a time."""
-        back = 0.0
-        while True:
-            target = max(time - back, 0.0)
-            offset = round((target + self.start) / self.stream.time_base)
-            self.upcoming = None
-            # Behind the end of the file, or in the middle of a packet.
-            with contextlib.suppress(import_av().FFmpegError):
-                self.container.seek(offset, stream=self.stream)
-                self._begin()
-            arrived = self.upcoming and self._time(self.upcoming) <= time
-            if arrived or target == 0:
-                return
-            # Without a good index one may land behind the target.
-            back = 2 * back + SEEK_SECONDS
 
 
 def _to_image(frame, size):
@@ -118,8 +87,9 @@ def iter_frames(path, times, size=None):
     Raises
     ------
     UnreadableVideoError
-        If the file has no pictures, is damaged before the last time, or ends
-        earlier than its header says.
+        If the file has no pictures, too many packets before the last time are
+        damaged, or it ends before the last time and earlier than its header
+        says.
     ValueError
         If times decrease.
 
@@ -132,7 +102,8 @@ def iter_frames(path, times, size=None):
         stream = best_stream(container, "video")
         if stream is None:
             raise UnreadableVideoError(f"{path} has no pictures")
-        screen = _Screen(container, stream)
+        decoder = Decoder(container, stream)
+        screen = _Screen(decoder)
         before, frame, image = -math.inf, None, None
         for time in times:
             if time < before:
@@ -143,6 +114,7 @@ def iter_frames(path, times, size=None):
             if frame is not last:
                 image = _to_image(frame, size)
             yield image
+        decoder.check_damage()
 
 
 def read_frames(path, times, size=None):
@@ -175,6 +147,6 @@ def read_frames(path, times, size=None):
     order = sorted(range(len(times)), key=times.__getitem__)
     images = [None] * len(times)
     in_order = iter_frames(path, [times[place] for place in order], size)
-    for place, image in zip(order, in_order):
+    for place, image in zip(order, in_order, strict=True):
         images[place] = image
     return torch.stack(images)

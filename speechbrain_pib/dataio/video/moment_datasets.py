@@ -17,7 +17,7 @@ from speechbrain_pib.dataio.clip_datasets import (
     encode_labels,
 )
 from speechbrain_pib.dataio.manifest_dataset import ManifestDataset
-from speechbrain_pib.dataio.video.files import UnreadableVideoError
+from speechbrain_pib.dataio.video.containers import UnreadableVideoError
 from speechbrain_pib.dataio.video.frames import read_frames
 from speechbrain_pib.dataio.video.sound import read_sound
 from speechbrain_pib.dataio.video.steps import CLIP_FRAMES, CLIP_SIZE

@@ -6,18 +6,9 @@ Authors
 """
 
 import os
-import pickle
 
 from speechbrain_pib.dataio.video.features import PUBLISHED, read_npy
-from speechbrain_pib.utils.pickles import RefusedPickleError, check_places
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    """Makes lists, numbers and text, and nothing that has a name."""
-
-    def find_class(self, module, name):
-        """Refuses it."""
-        raise RefusedPickleError(f"{module}.{name}")
+from speechbrain_pib.utils.pickles import PlainUnpickler, RefusedPickleError
 
 
 def read_published_list(path):
@@ -43,6 +34,7 @@ def read_published_list(path):
 
     Example
     -------
+    >>> import pickle
     >>> path = str(getfixture("tmpdir") / "train.pkl")
     >>> with open(path, "wb") as file:
     ...     pickle.dump((["imageAudio_features/a.npy"], [3]), file)
@@ -51,8 +43,7 @@ def read_published_list(path):
     """
     try:
         with open(path, "rb") as file:
-            check_places(file)
-            paths, labels = _PlainUnpickler(file).load()
+            paths, labels = PlainUnpickler(file.read()).load()
         if len(paths) != len(labels):
             raise ValueError("its lists differ in length")
         if not all(type(p) is str and PUBLISHED in p for p in paths):

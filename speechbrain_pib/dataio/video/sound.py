@@ -7,28 +7,26 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import contextlib
 import itertools
 import math
 
 import numpy as np
 import torch
 
-from speechbrain_pib.dataio.video.files import (
+from speechbrain_pib.dataio.video.containers import (
     UnreadableVideoError,
     best_stream,
-    check_complete,
     import_av,
     open_container,
-    start_time,
+    path_of,
 )
+from speechbrain_pib.dataio.video.decoding import Decoder
+from speechbrain_pib.utils.silence import is_silent
 
-# Shorter holes are rounding of timestamps; the samples before and after join.
+# Shorter holes and overlaps are rounding of timestamps; the samples join.
 HOLE_SECONDS = 0.1
 # Longer ones are damage.
 MAX_HOLE_SECONDS = 3600.0
-# The largest sample of silence: three steps of 16 bits.
-SILENCE = 1e-4
 
 
 def _mono(frames, sample_rate):
@@ -43,25 +41,29 @@ def _mono(frames, sample_rate):
             yield frame.time, part.to_ndarray().mean(axis=0)
 
 
-def _in_time(blocks, sample_rate, begin, path):
+def _in_time(blocks, sample_rate, begin, decoder):
     """Blocks of samples from `begin` on, with zeros where the file has none."""
-    position = 0
+    position, before = 0, None
     for time, samples in blocks:
         hole = 0
         if time is not None:
             hole = round((time - begin) * sample_rate) - position
         if hole > MAX_HOLE_SECONDS * sample_rate:
             raise UnreadableVideoError(
-                f"{path} is damaged: after {position / sample_rate:.2f} s its "
-                f"sound jumps by {hole / sample_rate:.0f} s"
+                f"{path_of(decoder.container)} is damaged: after "
+                f"{position / sample_rate:.2f} s its sound jumps by "
+                f"{hole / sample_rate:.0f} s"
             )
-        if position == 0 and hole < 0:
-            samples = samples[-hole:]
-        elif position == 0 or hole > HOLE_SECONDS * sample_rate:
-            position += max(hole, 0)
-            while hole > 0:
-                yield np.zeros(min(hole, sample_rate), np.float32)
-                hole -= sample_rate
+        # The first samples, and those after a skipped packet, are exact.
+        exact = position == 0 or before in decoder.skips
+        before = time
+        if not exact and abs(hole) <= HOLE_SECONDS * sample_rate:
+            hole = 0
+        samples = samples[max(-hole, 0) :]
+        position += max(hole, 0)
+        while hole > 0:
+            yield np.zeros(min(hole, sample_rate), np.float32)
+            hole -= sample_rate
         if len(samples):
             position += len(samples)
             yield samples
@@ -94,31 +96,6 @@ def _between(blocks, first, last):
             return
 
 
-def _frames_from(container, stream, time):
-    """Decoded frames from a time, or before it, to the end of the stream."""
-    if time <= start_time(container):
-        return container.decode(stream)
-    container.seek(round(time / stream.time_base), stream=stream)
-    frames = container.decode(stream)
-    with contextlib.suppress(import_av().InvalidDataError):
-        first = next(frames, None)
-        if first is not None and (first.time is None or first.time <= time):
-            return itertools.chain([first], frames)
-    # Without a good index one may land behind the target, or in a packet.
-    container.seek(min(stream.start_time or 0, 0), stream=stream)
-    return container.decode(stream)
-
-
-def _to_the_end(frames, container, stream):
-    """The same frames; raises if they stop too early."""
-    end = 0.0
-    for frame in frames:
-        if frame.time is not None:
-            end = frame.time + frame.samples / frame.sample_rate
-        yield frame
-    check_complete(container, stream, end)
-
-
 def iter_sound(path, sample_rate, start=0.0, stop=None):
     """The sound of a video, in blocks, so that a long one needs no memory.
 
@@ -144,8 +121,9 @@ def iter_sound(path, sample_rate, start=0.0, stop=None):
     Raises
     ------
     UnreadableVideoError
-        If the file cannot be opened, is damaged before `stop`, or the sound
-        ends earlier than the header says.
+        If the file cannot be opened, too many packets before `stop` are
+        damaged, or the sound ends before `stop` and earlier than the header
+        says.
 
     Example
     -------
@@ -160,18 +138,21 @@ def iter_sound(path, sample_rate, start=0.0, stop=None):
         # A second earlier, as decoders and filters need to swing in; whole
         # seconds begin with a sample at every rate.
         before = max(math.floor(start) - 1, 0)
-        begin = start_time(container) + before
-        frames = _frames_from(container, stream, begin)
+        decoder = Decoder(container, stream)
+        begin = decoder.start + before
+        frames = decoder.frames_from(begin) if before else decoder.frames()
         first = next(frames, None)
         if first is None:
+            decoder.check_damage()
             return
         native_rate = first.sample_rate
         frames = itertools.chain([first], frames)
-        blocks = _mono(_to_the_end(frames, container, stream), native_rate)
-        blocks = _in_time(blocks, native_rate, begin, path)
+        blocks = _mono(frames, native_rate)
+        blocks = _in_time(blocks, native_rate, begin, decoder)
         blocks = _resampled(blocks, native_rate, sample_rate)
         last = None if stop is None else round((stop - before) * sample_rate)
         yield from _between(blocks, round((start - before) * sample_rate), last)
+        decoder.check_damage()
 
 
 def read_sound(path, start, stop, sample_rate):
@@ -210,28 +191,7 @@ def read_sound(path, start, stop, sample_rate):
     parts = [torch.zeros(0), *iter_sound(path, sample_rate, start, stop)]
     wav = torch.cat(parts)[:size]
     wav = torch.nn.functional.pad(wav, (0, size - len(wav)))
-    return wav, not is_silent(wav)
-
-
-def is_silent(samples):
-    """Whether there is nothing to hear.
-
-    Arguments
-    ---------
-    samples : torch.Tensor
-        Samples of any shape, full scale being 1.
-
-    Returns
-    -------
-    silent : bool
-        True if all are below 1e-4, -80 dB.
-
-    Example
-    -------
-    >>> is_silent(torch.zeros(100)), is_silent(torch.ones(1))
-    (True, False)
-    """
-    return bool((samples.abs() < SILENCE).all())
+    return wav, not bool(is_silent(wav))
 
 
 def iter_seconds(path, sample_rate, count):

@@ -13,7 +13,8 @@ import math
 
 import torch
 
-from speechbrain_pib.dataio.video.files import UnreadableVideoError, probe_video
+from speechbrain_pib.dataio.video.containers import UnreadableVideoError
+from speechbrain_pib.dataio.video.files import probe_video
 from speechbrain_pib.dataio.video.frames import iter_frames
 from speechbrain_pib.dataio.video.sound import iter_seconds
 
@@ -99,7 +100,8 @@ class VideoSteps(torch.utils.data.IterableDataset):
         }
         if self.clips:
             sources["clips"] = _iter_clips(path, steps)
-        together = zip(*sources.values())
+        # Strict: each source is asked to its end, where it counts damage.
+        together = zip(*sources.values(), strict=True)
         while chunk := list(itertools.islice(together, CHUNK)):
             yield {n: torch.stack(x) for n, x in zip(sources, zip(*chunk))}
 

@@ -16,6 +16,7 @@ from torchaudio.transforms import MelSpectrogram
 
 from speechbrain_pib.lobes.models.feature_bank import FusionNet
 from speechbrain_pib.lobes.models.resnet import AudioNet, ResNet18
+from speechbrain_pib.utils.silence import is_silent
 from speechbrain_pib.utils.weights import load_weights, read_state
 
 # Of ImageNet, in RGB.
@@ -179,8 +180,8 @@ class ImgAud2Vid(torch.nn.Module):
         wavs : torch.Tensor
             A second of each [batch, samples].
         has_audio : torch.Tensor
-            Boolean [batch]; features are 0 where it is False (default: all
-            have sound).
+            Boolean [batch]; features are 0 where it is False (default: where
+            a waveform is silent).
 
         Returns
         -------
@@ -189,7 +190,7 @@ class ImgAud2Vid(torch.nn.Module):
         """
         features = self.audio_net(self.log_mel(wavs))
         if has_audio is None:
-            return features
+            has_audio = ~is_silent(wavs)
         return torch.where(has_audio.unsqueeze(-1), features, 0.0)
 
 

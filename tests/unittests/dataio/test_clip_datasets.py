@@ -171,7 +171,9 @@ def test_training_ends_when_nothing_can_be_read(tmp_path):
         make(tmp_path, None)[0]
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize(
+    "method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)]
+)
 def test_batches_come_from_workers(tmp_path, method):
     write_clips(tmp_path, [True, False, True])
     loader = make_dataloader(

@@ -1,4 +1,4 @@
-"""Tests of manifests, class lists, coverage and fingerprints.
+"""Tests of manifests, class lists and coverage.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -10,14 +10,17 @@ import os
 
 import pytest
 from speechbrain.dataio.dataset import DynamicItemDataset
+from speechbrain.dataio.encoder import CategoricalEncoder
 
+from speechbrain_pib.dataio.clip_datasets import load_label_encoder
 from speechbrain_pib.dataio.manifest import (
     read_class_list,
     report_coverage,
     write_manifest,
 )
-from speechbrain_pib.dataio.preparation import is_prepared, mark_prepared
+from speechbrain_pib.dataio.manifest_dataset import ManifestTable
 from speechbrain_pib.epic.annotations import read_class_names
+from speechbrain_pib.utils.files import from_cell
 from tests.helpers import load_recipe_module, read_rows
 
 read_videos = load_recipe_module("AudioSet", "audioset_lists").read_videos
@@ -43,7 +46,7 @@ def test_manifest_is_what_speechbrain_reads(tmp_path):
     [
         ([{"ID": "a"}, {"ID": "a"}], "ID a appears twice"),
         ([{"ID": "a", "x": 1}, {"ID": "b"}], "columns"),
-        ([{"ID": "a", "wav": "/data/$old/a.wav"}], "variable"),
+        ([{"ID": "a", "wav": "/data/a\r.wav"}], "line break in .*a.r.wav"),
         ([{"ID": "a", "label": "two\nlines"}], "line break"),
         ([], "at least one"),
     ],
@@ -116,6 +119,43 @@ def test_text_in_another_encoding_is_named(tmp_path, encoding):
     assert read_class_names(path) == ["sauté"]
 
 
+def test_labels_of_any_sign_come_back(tmp_path):
+    labels = ["$5 $x^2$", "<b>", "=1+1", 'say "hi"', "it's, so", "-", "#"]
+    rows = [
+        {"ID": f"{n}", "wav": f"/data/$old/{n}.wav", "label": label}
+        for n, label in enumerate(labels)
+    ]
+    write_manifest(tmp_path / "test.csv", rows)
+    table = ManifestTable(tmp_path / "test.csv")
+    assert [row["label"] for row in table] == labels
+    assert table[0]["wav"] == "/data/$old/0.wav"
+    report_coverage({"test": rows}, [], labels, tmp_path)
+    assert read_class_list(tmp_path / "classes.txt") == labels
+    encoder = load_label_encoder(tmp_path / "classes.txt")
+    encoder.save(tmp_path / "label_encoder.ckpt")
+    loaded = CategoricalEncoder()
+    loaded.load(tmp_path / "label_encoder.ckpt")
+    assert loaded.lab2ind == {label: n for n, label in enumerate(labels)}
+
+
+def test_no_label_is_a_formula_in_a_report(tmp_path):
+    formulas, words = ["=1+1", "+1", "-1", "@x", "\ttab"], ["dog = =", "'til"]
+    labels = formulas + words
+    lost = [
+        {"ID": f"{n}", "label": label, "split": "test", "reason": "lost"}
+        for n, label in enumerate(labels)
+    ]
+    report_coverage({"test": []}, lost, labels, tmp_path)
+    shown = [f"'{label}" for label in formulas] + words
+    assert (tmp_path / "missing.csv").read_text().splitlines()[1:] == [
+        f"{n},{cell},test,lost" for n, cell in enumerate(shown)
+    ]
+    assert (tmp_path / "coverage.csv").read_text().splitlines()[1:] == [
+        f"test,{cell},1,0" for cell in shown
+    ]
+    assert [from_cell(cell) for cell in shown] == labels
+
+
 def test_a_clip_counts_for_each_of_its_labels(tmp_path):
     rows = [{"ID": "a", "label": "cat|dog"}, {"ID": "b", "label": "dog"}]
     lost = [{"ID": "c", "label": "cat|owl", "split": "test", "reason": "x"}]
@@ -132,29 +172,11 @@ def test_a_clip_counts_for_each_of_its_labels(tmp_path):
     ]
 
 
-def test_preparation_is_redone_when_anything_changes(tmp_path):
-    annotation = tmp_path / "annotation.csv"
-    annotation.write_text("a,b\n")
-    save_folder = tmp_path / "save"
-    write_manifest(save_folder / "train.csv", [{"ID": "a"}])
-    arguments = save_folder, {"folds": (1, 2)}, [annotation]
-    assert not is_prepared(*arguments)
-    mark_prepared(*arguments)
-    assert is_prepared(*arguments)
-    assert not is_prepared(save_folder, {"folds": (1, 3)}, [annotation])
-
-    os.utime(annotation, ns=(0, 0))
-    assert not is_prepared(*arguments)
-    mark_prepared(*arguments)
-    assert is_prepared(*arguments)
-
-    write_manifest(save_folder / "train.csv", [{"ID": "other"}])
-    assert not is_prepared(*arguments)
-    mark_prepared(*arguments)
-    (save_folder / "train.csv").unlink()
-    assert not is_prepared(*arguments)
-
-
-def test_damaged_fingerprint_means_not_prepared(tmp_path):
-    (tmp_path / "prepared.json").write_text('{"options": {')
-    assert not is_prepared(tmp_path, {})
+def test_silent_videos_are_counted_where_rows_tell(tmp_path):
+    rows = [{"ID": "a", "label": "cat", "has_audio": "False"}]
+    rows += [{"ID": i, "label": "cat", "has_audio": "True"} for i in "bc"]
+    found = {"test": rows, "train": rows[1:]}
+    coverage = report_coverage(found, [], ["cat"], tmp_path)
+    assert coverage["test"]["without_sound"] == 1
+    assert coverage["train"]["without_sound"] == 0
+    assert coverage == json.loads((tmp_path / "coverage.json").read_text())

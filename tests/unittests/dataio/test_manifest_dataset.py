@@ -14,7 +14,7 @@ from speechbrain.dataio.dataloader import SaveableDataLoader, make_dataloader
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.dataio.sampler import ReproducibleRandomSampler
 
-from speechbrain_pib.dataio import manifest_dataset as table
+from speechbrain_pib.dataio import manifest_dataset
 from speechbrain_pib.dataio.manifest import write_manifest
 from speechbrain_pib.dataio.manifest_dataset import (
     ManifestDataset,
@@ -40,7 +40,7 @@ def write_rows(path, count):
 
 @pytest.mark.parametrize("block", [7, 2**24])
 def test_rows_are_those_of_speechbrain(tmp_path, monkeypatch, block):
-    monkeypatch.setattr(table, "BLOCK_BYTES", block)
+    monkeypatch.setattr(manifest_dataset, "BLOCK_BYTES", block)
     path = write_rows(tmp_path / "a.csv", 20)
     expected = DynamicItemDataset.from_csv(path).data
     rows = ManifestTable(path)
@@ -116,7 +116,9 @@ def make_dataset(path):
     return dataset
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize(
+    "method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)]
+)
 def test_workers_read_what_the_parent_reads(tmp_path, method):
     dataset = make_dataset(write_rows(tmp_path / "a.csv", 50))
     loader = make_dataloader(
@@ -130,6 +132,64 @@ def test_workers_read_what_the_parent_reads(tmp_path, method):
     assert [i for batch in batches for i in batch.id] == dataset.column("ID")
     halves = torch.cat([batch.half.data.flatten() for batch in batches])
     assert halves.tolist() == [n / 8 for n in range(50)]
+
+
+def add_noise(half):
+    """A dynamic item that is random."""
+    return half + torch.randn(1)
+
+
+def collate_and_draw(items):
+    """Noise of each item, and what the batch draws itself."""
+    return torch.stack([item["noisy"][0] for item in items]), torch.rand(())
+
+
+@pytest.fixture
+def draw(tmp_path):
+    """Returns a function from a seed and a number of workers to what an epoch
+    of random items holds."""
+    dataset = make_dataset(write_rows(tmp_path / "a.csv", 12))
+    dataset.add_dynamic_item(add_noise, "half", "noisy")
+    dataset.set_output_keys(["noisy"])
+
+    def draw(seed, workers, order=range(12)):
+        if seed is not None:
+            dataset.set_seed(seed)
+        loader = torch.utils.data.DataLoader(
+            dataset,
+            batch_size=4,
+            sampler=order,
+            num_workers=workers,
+            collate_fn=collate_and_draw,
+        )
+        items, batches = zip(*loader)
+        return torch.cat(items), torch.stack(batches)
+
+    return draw
+
+
+def test_what_is_random_follows_the_seed_and_not_the_workers(draw):
+    items, batches = draw(1, 0)
+    for workers in (0, 1, 2):
+        again, batches_again = draw(1, workers)
+        assert torch.equal(items, again)
+        assert torch.equal(batches, batches_again)
+    others, other_batches = draw(2, 0)
+    assert not (items == others).any()
+    assert not (batches == other_batches).any()
+    assert len({round(noise.item(), 4) for noise in items}) == 12
+
+
+def test_what_is_random_in_a_clip_does_not_depend_on_the_order(draw):
+    items, _ = draw(1, 0)
+    backwards, _ = draw(1, 0, range(11, -1, -1))
+    assert torch.equal(items, backwards.flip(0))
+
+
+def test_without_a_seed_each_pass_draws_anew(draw):
+    items, _ = draw(None, 0)
+    again, _ = draw(None, 0)
+    assert not (items == again).any()
 
 
 class CountingBrain(sb.Brain):

@@ -120,3 +120,14 @@ def test_confusion_matrix_is_readable_in_size(tmp_path, classes):
     # Each class gets pixels enough to be seen.
     assert max(600, 5 * classes) < height < 2600 and width < 2700
     assert [p.name for p in tmp_path.iterdir()] == ["confusion.png"]
+
+
+ODD_LABELS = ["$\\bad{$", "$5 and $6", "<b>", "=1", 'say "hi"', "a_b^c"]
+
+
+def test_labels_are_no_formulas(tmp_path):
+    numbers = range(len(ODD_LABELS))
+    path = tmp_path / "confusion.png"
+    plot_confusion_matrix(numbers, numbers, ODD_LABELS, path)
+    draw(tmp_path / "clip.png", 2, title="$\\bad{$; heard as $x$")
+    assert path.exists() and (tmp_path / "clip.png").exists()

@@ -76,12 +76,12 @@ def test_classes_without_clips_have_blank_metrics(tmp_path):
     scores = np.array([[0.9, 0.1, 0.5], [0.2, 0.8, 0.5], [0.6, 0.3, 0.5]])
     targets = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0]])
     path = tmp_path / "per_class.csv"
-    write_per_class(path, scores, targets, ["x", "y", "z"])
+    write_per_class(path, scores, targets, ["x", "y", "=1+1"])
     # By hand: x is ranked 1, 0, 1: precision 1 and 2/3; y 1, 1, 0.
     assert path.read_text().splitlines()[1:] == [
         "x,2,0.833333,0.500000",
         "y,2,1.000000,1.000000",
-        "z,0,,",
+        "'=1+1,0,,",
     ]
 
 
@@ -93,3 +93,18 @@ def test_clips_of_several_labels_have_no_confusion_matrix(tmp_path):
     descriptions = describe_outputs(0, [])
     write_results(str(tmp_path), results, scores, ["x", "y"], descriptions, {})
     assert not (tmp_path / "confusion_matrix.png").exists()
+
+
+def test_clips_that_are_left_out_are_told_and_not_drawn(tmp_path):
+    scores = ClipScores()
+    spoiled = torch.eye(2)
+    spoiled[1] = torch.nan
+    scores.append(["a", "b"], torch.eye(2), {"fused": spoiled})
+    scores.gather()
+    results = {"scores": {"fused": {"mAP": 1.0}}, "nonfinite": ["b"]}
+    descriptions = describe_outputs(0, [])
+    text = write_results(
+        str(tmp_path), results, scores, ["x", "y"], descriptions, {"b": {}}
+    )
+    assert "1 clips have scores that are not finite" in text
+    assert not list((tmp_path / "replays").iterdir())

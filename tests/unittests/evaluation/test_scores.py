@@ -81,6 +81,24 @@ def test_unreadable_clips_are_listed_and_left_out():
     assert clips.scores["x"].argmax(1).tolist() == [2, 0]
 
 
+def test_clips_with_any_score_that_is_not_finite_are_listed_and_left_out():
+    clips = ClipScores()
+    eye, broken = torch.eye(4), torch.eye(4)
+    broken[0, 2], broken[3, 1] = torch.nan, torch.inf
+    readable = torch.tensor([True, True, True, False])
+    ids = ["d", "c", "b", "a"]
+    clips.append(ids, eye, {"x": eye, "y": broken}, readable)
+    clips.gather()
+    assert clips.ids == ["b", "c"] and clips.nonfinite == ["d"]
+    assert clips.unreadable == ["a"]
+    for scores in (clips.targets, *clips.scores.values()):
+        assert scores.argmax(1).tolist() == [2, 1]
+    clips = ClipScores()
+    clips.append(["a"], eye[:1], {"x": eye[:1] * torch.nan})
+    with pytest.raises(ValueError, match="1 have scores that are not finite"):
+        clips.gather()
+
+
 def test_no_readable_clip_is_an_error():
     clips = ClipScores()
     clips.append(

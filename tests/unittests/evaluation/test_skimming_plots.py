@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from speechbrain_pib.dataio.video.files import UnreadableVideoError
+from speechbrain_pib.dataio.video.containers import UnreadableVideoError
 from speechbrain_pib.evaluation import skimming_plots
 from speechbrain_pib.evaluation.skimming_plots import plot_curve, plot_video
 
@@ -51,7 +51,7 @@ def test_a_long_video_is_drawn_around_its_first_look(
 
 
 def test_a_video_nobody_looked_into_is_drawn_from_its_start(video, tmp_path):
-    plot_video(video, [], [], tmp_path / "b.png", title="nothing")
+    plot_video(video, [], [], tmp_path / "b.png", title="$\\bad{$")
     assert (tmp_path / "b.png").stat().st_size > 1000
 
 

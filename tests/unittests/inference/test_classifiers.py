@@ -253,7 +253,8 @@ def test_wrong_waveforms_are_errors(classifier):
         (torch.zeros(0, 100), r"\[0, 100\]"),
         (torch.zeros(1, 100, dtype=torch.int16), "int16"),
         (torch.stack([good[0], good[0] / 0]), "waveform 1 .* NaN"),
-        (good * 1e38, "not finite"),
+        (good * 1e38, "waveform 0 .* full scale"),
+        (good * 32768, "waveform 0 .* not divided"),
     ]:
         with pytest.raises(ValueError, match=message):
             classifier.classify_batch(bad)

@@ -7,6 +7,7 @@ Authors
 import os
 from fractions import Fraction
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -49,8 +50,9 @@ class MeanNet(torch.nn.Module):
         return self.scale * wavs.abs().mean(1, keepdim=True) + 1
 
 
-def write_video(path, seconds, levels=None):
-    """Grey of value 20 t in second t; a tone with a level for each second."""
+def write_video(path, seconds, levels=None, sound=None):
+    """Grey of value 20 t in second t; a tone with a level for each second, of
+    as many seconds of sound (default: all)."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with av.open(str(path), "w") as container:
         video = container.add_stream("mpeg4", rate=10)
@@ -64,7 +66,7 @@ def write_video(path, seconds, levels=None):
             container.mux(video.encode(frame))
         container.mux(video.encode())
         if levels is not None:
-            time = np.arange(round(seconds * 16000)) / 16000
+            time = np.arange(round((sound or seconds) * 16000)) / 16000
             level = np.repeat(levels, 16000)[: len(time)]
             wav = level * np.sin(2 * np.pi * 500 * time) * 32767
             frame = av.AudioFrame.from_ndarray(
@@ -111,9 +113,36 @@ def test_features_are_those_of_the_frame_and_the_sound(
     expected = np.array([0.2, 0.0, 0.4, 0.8 * 0.6]) * 2 / np.pi + 1
     heard = features["audio"][:, 0].tolist()
     assert heard == pytest.approx(expected.tolist(), abs=1e-3)
-    for row in rows[1:]:
-        features = read_video_features(row["features"], str(tmp_path))
-        assert torch.equal(features["audio"], torch.zeros(row["n_steps"], 1))
+    assert [row["has_audio"] for row in rows] == [True, False, False]
+
+
+def test_features_of_silent_seconds_are_those_of_training(tmp_path, videos):
+    torch.manual_seed(0)
+    student = ImgAud2Vid(3, width=4).eval()
+    # As its sound ends before its pictures.
+    short = write_video(tmp_path / "videos/short.mp4", 3, [0.3], 1.0)
+    for folder in (videos, tmp_path / "videos"):
+        output = str(tmp_path / f"{folder.name}.hdf5")
+        rows, _ = extract_features(
+            str(folder), output, Encoder(student, image_size=32)
+        )
+        for row in rows:
+            features = read_video_features(row["features"], str(tmp_path))
+            for second, audio in enumerate(features["audio"]):
+                path, rate = row["path"], student.sample_rate
+                image = read_frames(path, [second], 32)
+                wav, has_audio = read_sound(path, second, second + 1, rate)
+                # What a moment of training is, and what it is to the model.
+                with torch.no_grad():
+                    heard = torch.tensor([has_audio])
+                    expected = student.audio_features(wav[None], heard)[0]
+                    fused = student(image, wav[None], heard).features[0]
+                    whole = student(image, wav[None]).features[0]
+                assert torch.allclose(audio, expected, atol=1e-5)
+                assert torch.equal(fused, whole)
+                assert bool(audio.any()) == has_audio
+    sound = read_video_features(f"{output}::short", names=["audio"])["audio"]
+    assert short and sound.any(dim=1).tolist() == [True, False, False]
 
 
 def test_manifest_and_list_of_failures(tmp_path, videos):
@@ -189,8 +218,85 @@ def test_killed_extraction_is_continued(tmp_path, videos, monkeypatch):
 def test_other_weights_do_not_mix(tmp_path, videos):
     output = str(tmp_path / "features.hdf5")
     extract_features(str(videos), output, Encoder(MeanNet()))
-    with pytest.raises(ValueError, match="written with the settings"):
+    with pytest.raises(ValueError) as error:
         extract_features(str(videos), output, Encoder(MeanNet(2.0)))
+    assert "(student " in str(error.value)
+    assert "image_size" not in str(error.value)
+    with pytest.raises(ValueError) as error:
+        encoder = Encoder(MeanNet(), image_size=112)
+        extract_features(str(videos), output, encoder)
+    assert "(image_size 224 there, 112 now)" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (None, "image_size None there, 224 now"),
+        ("{", "holds no features of ours"),
+        ("[3]", "holds no features of ours"),
+    ],
+)
+def test_a_file_of_another_origin_is_refused(tmp_path, text, message):
+    path = str(tmp_path / "other.hdf5")
+    with h5py.File(path, "w") as file:
+        file["v"] = np.zeros(3)
+        if text is not None:
+            file.attrs["settings"] = text
+    with pytest.raises(ValueError, match=f"other.hdf5 .*{message}"):
+        FeatureStore(path, Encoder(MeanNet()).settings())
+
+
+def test_a_video_that_was_downloaded_again_is_taken_anew(tmp_path):
+    folder = tmp_path / "videos"
+    output = str(tmp_path / "features.hdf5")
+    write_video(folder / "a.mp4", 1)
+    whole = write_video(folder / "b.mp4", 3, [0.2, 0.2, 0.2])
+    with open(whole, "rb") as file:
+        content = file.read()
+    with open(whole, "wb") as file:
+        file.write(content[: len(content) // 2])
+    seen = []
+
+    class WatchedNet(MeanNet):
+        def image_features(self, images):
+            seen.append(len(images))
+            return super().image_features(images)
+
+    def extract():
+        seen.clear()
+        rows, failures = extract_features(
+            str(folder), output, Encoder(WatchedNet())
+        )
+        steps = {row["ID"]: row["n_steps"] for row in rows}
+        for key, count in steps.items():
+            features = read_video_features(f"{output}::{key}")
+            assert len(features["image"]) == count
+        return steps, list(failures), sum(seen)
+
+    assert extract() == ({"a": 1}, ["b"], 1)
+    with open(whole, "wb") as file:
+        file.write(content)
+    assert extract() == ({"a": 1, "b": 3}, [], 3)
+    write_video(folder / "a.mp4", 2)
+    assert extract() == ({"a": 2, "b": 3}, [], 2)
+    assert extract() == ({"a": 2, "b": 3}, [], 0)
+    # One that is damaged now has no features, but is not forgotten.
+    with open(whole, "wb") as file:
+        file.write(content[: len(content) // 2])
+    assert extract() == ({"a": 2}, ["b"], 0)
+
+
+def test_a_folder_may_have_the_name_of_a_video(tmp_path):
+    path = str(tmp_path / "features.hdf5")
+    for number, keys in enumerate([["v", "v/w"], ["v/w"], []]):
+        store = FeatureStore(path, {})
+        for key in keys:
+            store.add(key, {"image": np.full((2, 3), number)}, {"n_steps": 2})
+        store.merge()
+    for key, number in (("v", 0.0), ("v/w", 1.0)):
+        features = read_video_features(f"{path}::{key}", names=["image"])
+        assert torch.equal(features["image"], torch.full((2, 3), number))
+    assert set(FeatureStore(path, {}).videos) == {"v", "v/w"}
 
 
 def test_output_needs_a_name_that_locators_know(tmp_path, videos):

@@ -12,13 +12,14 @@ import torch
 from hyperpyyaml import load_hyperpyyaml
 from speechbrain.dataio.encoder import CategoricalEncoder
 
-from speechbrain_pib.dataio.video.files import UnreadableVideoError
+from speechbrain_pib.dataio.video.containers import UnreadableVideoError
 from speechbrain_pib.dataio.video.steps import VideoSteps
 from speechbrain_pib.inference.export_skimming import export_skimming
 from speechbrain_pib.inference.features import Encoder
 from speechbrain_pib.inference.skimming import SkimmingClassifier
 from speechbrain_pib.lobes.models.imgaud2vid import ImgAud2Vid
 from tests.helpers import load_recipe_module
+from tests.videos import write_video
 
 av = pytest.importorskip("av", reason="reading videos needs PyAV")
 LABELS = ["run", "jump", "swim"]
@@ -96,15 +97,20 @@ def write_silent(path, seconds=3):
         container.mux(stream.encode(None))
 
 
-def test_it_says_what_all_features_would_say(exported, classifier):
-    encoder, parts = Encoder(exported.student, image_size=32), []
-    for chunk in VideoSteps({"a": str(exported.video)}, image_size=32):
+def features_of(student, path):
+    """Features [1, T, size] of all seconds of a video."""
+    encoder, parts = Encoder(student, image_size=32), []
+    for chunk in VideoSteps({"a": str(path)}, image_size=32):
         if "images" in chunk:
             parts.append(encoder(chunk))
-    features = {
+    return {
         name: torch.cat([torch.from_numpy(part[name]) for part in parts])[None]
         for name in ("image", "audio")
     }
+
+
+def test_it_says_what_all_features_would_say(exported, classifier):
+    features = features_of(exported.student, exported.video)
     with torch.no_grad():
         output = exported.model(features, attention="hard")
     seen = classifier.classify_video(exported.video)
@@ -151,6 +157,34 @@ def test_a_video_without_sound_has_features_of_zeros(tmp_path, classifier):
     seen = classifier.classify_video(tmp_path / "silent.mp4")
     assert not seen.has_audio
     assert {look.seconds for look in seen.looks} == {0.0, 1.0, 2.0}
+
+
+def test_a_silent_preview_does_not_silence_what_is_heard_later(
+    tmp_path, exported, classifier, monkeypatch
+):
+    # The preview hears the first and the third of three seconds.
+    wav = np.zeros((1, 3 * 16000), np.float32)
+    wav[0, 16000:32000] = 0.3 * np.sin(np.arange(16000) / 5)
+    codecs = ("libx264", "pcm_s16le")
+    path = tmp_path / "late.mov"
+    write_video(path, 75, wav, codecs, sample_rate=16000)
+    models = [exported.model, classifier.mods.model]
+    for model in models:
+        monkeypatch.setattr(model, "subsample", [4, 2])
+    features = features_of(exported.student, path)
+    heard = features["audio"][0].any(dim=1).tolist()
+    assert heard == [False, True, False]
+    with torch.no_grad():
+        expected = exported.model(features, attention="hard")
+    seen = classifier.classify_video(path)
+    assert {look.seconds for look in seen.looks} == {0.0, 1.0, 2.0}
+    assert seen.has_audio
+    torch.testing.assert_close(
+        seen.probabilities,
+        expected.logits[0].softmax(dim=-1),
+        rtol=1e-4,
+        atol=1e-5,
+    )
 
 
 def test_a_second_call_says_the_same(exported, classifier):

@@ -13,6 +13,7 @@ import pytest
 from speechbrain_pib.dataio.clip_datasets import load_label_encoder
 from speechbrain_pib.dataio.video.feature_datasets import feature_dataset
 from tests.helpers import load_recipe_module, read_rows
+from tests.videos import write_video
 
 activitynet = load_recipe_module("ActivityNet", "activitynet_prepare")
 
@@ -105,7 +106,7 @@ def test_missing_and_silent_videos_are_counted(folder):
 
 def test_a_class_list_gives_the_order_and_leaves_out_the_rest(folder):
     (folder / "classes.txt").write_text("run\n")
-    with pytest.raises(ValueError, match="none of the annotated train"):
+    with pytest.raises(ValueError, match="annotations have no train clips"):
         prepare(folder, class_list=str(folder / "classes.txt"))
     (folder / "classes.txt").write_text("run\njump\n")
     prepare(folder, class_list=str(folder / "classes.txt"))
@@ -200,12 +201,19 @@ def test_published_lists_need_names_of_the_classes(published):
         prepare_published(published, class_list=None)
 
 
+def write_clip(path, seconds):
+    """A video of two pictures, the second one at the end."""
+    times = [0, round(25 * seconds) - 1]
+    return write_video(path, 2, None, ("mpeg4",), times=times)
+
+
 def test_moments_are_the_segments_of_the_videos_there(folder):
     videos = folder / "videos"
     videos.mkdir()
     for number in range(40):
-        (videos / f"v_train{number:06d}.mp4").touch()
-    (videos / "v_st0000001.mkv").touch()
+        write_clip(videos / f"v_train{number:06d}.mp4", 10)
+    write_clip(videos / "v_st0000001.mkv", 10)
+    (videos / "test0000002.mp4").write_text("<html>not found</html>")
     activitynet.prepare_moments(
         str(folder / "activity_net.json"), str(videos), str(folder / "out")
     )
@@ -214,6 +222,81 @@ def test_moments_are_the_segments_of_the_videos_there(folder):
     row = test["v_st0000001_1"]
     assert (row["start"], row["stop"], row["label"]) == ("3.0", "4.0", "jump")
     assert row["path"] == str(videos / "v_st0000001.mkv")
+    missing = read(folder, "missing")
+    assert missing["test0000000_0"]["reason"] == "no such video"
+    assert "cannot be read" in missing["test0000002_0"]["reason"]
+    # The video is there now: the same call finds it.
+    write_clip(videos / "test0000002.mp4", 10)
+    activitynet.prepare_moments(
+        str(folder / "activity_net.json"), str(videos), str(folder / "out")
+    )
+    assert "test0000002_0" in read(folder, "test")
+
+
+ODD = {
+    "test0000000": [(60, 90, "run"), (3.0, 0.5, "run"), (8, 20, "run")],
+    "test0000001": [(-5, -1, "jump"), (4, 4, "jump"), (10.5, 10.5, "run")],
+    "test0000002": [(-1, 2, "jump"), (float("nan"), 2, "run"), (0, 10, "run")],
+}
+MENDED = {
+    "test0000000_1": (0.5, 3),
+    "test0000000_2": (8, 10),
+    "test0000001_1": (4, 4.01),
+    "test0000002_0": (0, 2),
+}
+LOST = {"test0000000_0", "test0000001_0", "test0000001_2", "test0000002_1"}
+
+
+@pytest.fixture
+def odd(tmp_path):
+    """Annotated segments that are not in videos of 10 s; training is right."""
+    database = {
+        f"train{n:06d}": entry("training", (1, 4, "run")) for n in range(9)
+    }
+    database |= {k: entry("validation", *v) for k, v in ODD.items()}
+    write_annotations(tmp_path, database)
+    (tmp_path / "videos").mkdir()
+    for key in database:
+        write_clip(tmp_path / f"videos/v_{key}.mp4", 10)
+    with open(tmp_path / "features.csv", "w") as file:
+        file.write("ID,path,features,duration,n_steps,has_audio\n")
+        for key in database:
+            file.write(f"v_{key},,f.hdf5::v_{key},10.0,10,True\n")
+    return tmp_path
+
+
+def test_moments_are_in_their_videos(odd):
+    activitynet.prepare_moments(
+        str(odd / "activity_net.json"),
+        str(odd / "videos"),
+        str(odd / "out"),
+        valid_fraction=0.4,
+    )
+    test = read(odd, "test")
+    assert set(test) == set(MENDED) | {"test0000002_2"}
+    for key, (start, stop) in MENDED.items():
+        assert float(test[key]["start"]) == pytest.approx(start)
+        assert float(test[key]["stop"]) == pytest.approx(stop)
+    missing, mended = read(odd, "missing"), read(odd, "mended")
+    assert set(missing) == LOST and set(mended) == set(MENDED)
+    assert mended["test0000000_2"] == {
+        "ID": "test0000000_2",
+        "split": "test",
+        "reason": "from 8.000 s to 20.000 s, the recording lasts 10.000 s",
+    }
+    assert "60.000 s to 90.000 s" in missing["test0000000_0"]["reason"]
+    coverage = json.loads((odd / "out/coverage.json").read_text())
+    assert coverage["test"]["expected"] == 9 and coverage["test"]["found"] == 5
+
+
+def test_segments_of_features_are_in_their_videos(odd):
+    prepare(odd, valid_fraction=0.4)
+    test = read(odd, "test")
+    assert test["test0000000"]["segments"] == "0.5 3|8 10"
+    assert test["test0000001"]["segments"] == "4 4.01"
+    assert test["test0000002"]["segments"] == "0 2|0 10"
+    assert test["test0000001"]["label"] == "jump|run"
+    assert set(read(odd, "mended")) == set(MENDED) | LOST
 
 
 def test_clips_of_kinetics_are_segments_of_their_own(folder):
@@ -221,18 +304,28 @@ def test_clips_of_kinetics_are_segments_of_their_own(folder):
     videos = folder / "videos"
     videos.mkdir()
     for number in range(30):
-        split = "train" if number < 20 else "validate"
-        lines.append(f"jump,-video{number:05d},7,17,{split}")
-        (videos / f"-video{number:05d}_000007_000017.mp4").touch()
+        split = "train" if number < 20 else ("val", "validate")[number % 2]
+        # As pandas writes whole numbers in a column with holes.
+        times = "7,17" if number % 3 else "7.0,17.0"
+        lines.append(f"jump,-video{number:05d},{times},{split}")
+        path = videos / f"-video{number:05d}_000007_000017.mp4"
+        write_clip(path, 8.4 if number == 21 else 9.96)
     annotations = folder / "kinetics.csv"
     annotations.write_text("\n".join(lines))
     activitynet.prepare_moments(
         str(annotations), str(videos), str(folder / "out"), valid_fraction=0.3
     )
-    row = read(folder, "test")["-video00020_000007_000017_0"]
-    assert (row["start"], row["stop"]) == ("0.0", "10.0")
-    annotations.write_text(lines[0] + "\njump,-video,seven,17,train\n")
-    with pytest.raises(ValueError, match="kinetics.csv, line 2"):
-        activitynet.prepare_moments(
-            str(annotations), str(videos), str(folder / "other")
-        )
+    test = read(folder, "test")
+    assert len(test) == 10
+    row = test["-video00020_000007_000017_0"]
+    assert (row["start"], row["stop"]) == ("0.0", "9.96")
+    # It was cut too short.
+    assert list(read(folder, "mended")) == ["-video00021_000007_000017_0"]
+    row = test["-video00021_000007_000017_0"]
+    assert (row["start"], row["stop"]) == ("0.0", "8.4")
+    for time in ("seven", "7.5", ""):
+        annotations.write_text(f"{lines[0]}\njump,-video,{time},17,train\n")
+        with pytest.raises(ValueError, match="kinetics.csv, line 2"):
+            activitynet.prepare_moments(
+                str(annotations), str(videos), str(folder / "other")
+            )

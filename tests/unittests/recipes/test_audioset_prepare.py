@@ -297,6 +297,27 @@ def test_finished_preparation_is_skipped_until_clips_arrive(corpus):
     assert video(3, "e") in corpus.manifest("test")
 
 
+def test_a_clip_that_is_repaired_is_taken(corpus):
+    clip = video(2, "e")
+    path = corpus.data / f"Y{clip}.flac"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:60])
+    corpus.prepare()
+    assert clip not in corpus.manifest("test")
+    path.write_bytes(whole)
+    corpus.prepare()
+    assert clip in corpus.manifest("test")
+
+
+def test_of_several_copies_a_whole_one_of_the_clip_is_taken(corpus):
+    corpus.write_clip(f"Y{video(1, 'e')}.wav").write_bytes(b"RIFF")
+    corpus.write_clip(f"Y{video(2, 'e')}.wav", seconds=183)
+    corpus.prepare()
+    test = corpus.manifest("test")
+    for n in (1, 2):
+        assert test[video(n, "e")]["wav"].endswith(".flac")
+
+
 @pytest.mark.parametrize(
     "line, message",
     [

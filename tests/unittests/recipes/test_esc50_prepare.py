@@ -106,6 +106,24 @@ def test_finished_preparation_is_skipped(corpus, tmp_path):
     assert {name[0] for name in read(tmp_path / "s", "test")} == {"2"}
 
 
+def test_a_clip_that_is_repaired_is_taken(corpus, tmp_path):
+    path = corpus / "audio" / "1-0-A-0.wav"
+    whole = path.read_bytes()
+    for data, found in ((whole[:99], 2), (whole, 3)):
+        path.write_bytes(data)
+        esc50.prepare_esc50(str(corpus), str(tmp_path / "s"), test_fold=1)
+        assert len(read(tmp_path / "s", "test")) == found
+
+
+def test_of_several_copies_a_whole_one_is_taken(corpus, tmp_path):
+    path = corpus / "audio" / "1-0-A-0.wav"
+    audio_io.save(str(path.with_suffix(".flac")), torch.zeros(1, 4410), 44100)
+    path.write_bytes(b"RIFF")
+    esc50.prepare_esc50(str(corpus), str(tmp_path / "s"), test_fold=1)
+    test = read(tmp_path / "s", "test")
+    assert test["1-0-A-0"]["wav"].endswith("1-0-A-0.flac")
+
+
 @pytest.mark.parametrize(
     "folds, message",
     [
@@ -128,7 +146,7 @@ def test_bad_data_folder_says_what_is_wrong(corpus, tmp_path):
     with pytest.raises(ValueError, match="esc50.csv, line 2"):
         esc50.prepare_esc50(str(corpus), save, test_fold=1)
     write_meta(corpus, [(f"{n}.wav", n, 0, "dog") for n in (1, 2)])
-    with pytest.raises(ValueError, match="no train clip.*no audio file"):
+    with pytest.raises(ValueError, match="of the 1 train.*no audio file"):
         esc50.prepare_esc50(str(corpus), save, test_fold=1)
 
 
@@ -137,11 +155,11 @@ def zip_folder(folder, path):
     with zipfile.ZipFile(path, "w") as archive:
         for file in sorted(folder.rglob("*")):
             archive.write(file, file.relative_to(folder.parent))
-    return path.as_uri()
 
 
-def test_download_unpacks_once(corpus, tmp_path):
-    url = zip_folder(corpus, tmp_path / "master.zip")
+def test_download_unpacks_once(corpus, tmp_path, server):
+    zip_folder(corpus, tmp_path / "master.zip")
+    url = f"{server}/master.zip"
     target = tmp_path / "target"
     esc50.download_esc50(str(target), url)
     esc50.prepare_esc50(str(target), str(tmp_path / "s"), test_fold=1)
@@ -152,27 +170,32 @@ def test_download_unpacks_once(corpus, tmp_path):
     esc50.download_esc50(str(target / "ESC-50-master"), url)
 
 
-def test_failed_download_leaves_nothing(tmp_path):
+def test_failed_download_leaves_nothing(corpus, tmp_path, server):
     target = tmp_path / "target"
-    gone = (tmp_path / "gone.zip").as_uri()
-    with pytest.raises(RuntimeError, match="gone.zip.*--data_folder"):
-        esc50.download_esc50(str(target), gone)
     (tmp_path / "page.zip").write_text("<html>sign in</html>")
-    with pytest.raises(RuntimeError, match="not a zip file"):
-        esc50.download_esc50(str(target), (tmp_path / "page.zip").as_uri())
-    assert not list(target.iterdir())
+    zip_folder(corpus, tmp_path / "half.zip")
+    zip_folder(corpus / "audio", tmp_path / "other.zip")
+    for name, message in {
+        "gone.zip": "gone.zip.*404.*--data_folder",
+        "page.zip": "page.zip.*not a zip file.*--data_folder",
+        "half.zip": "half.zip.*IncompleteRead.*--data_folder",
+        "other.zip": "not ESC-50",
+    }.items():
+        with pytest.raises(RuntimeError, match=message):
+            esc50.download_esc50(str(target), f"{server}/{name}")
+        assert not list(target.iterdir())
 
 
 @pytest.mark.parametrize("name", ["../escaped.txt", "/escaped.txt"])
-def test_archive_that_leads_out_of_its_folder_is_refused(tmp_path, name):
+def test_archive_cannot_lead_out_of_its_folder(tmp_path, server, name):
     with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
         archive.writestr("ESC-50-master/meta/esc50.csv", "filename\n")
         archive.writestr(name, "gotcha")
-    with pytest.raises(RuntimeError, match="leads out of the folder"):
-        esc50.download_esc50(
-            str(tmp_path / "target"), (tmp_path / "evil.zip").as_uri()
-        )
+    target = tmp_path / "target"
+    esc50.download_esc50(str(target), f"{server}/evil.zip")
+    assert [path.name for path in target.iterdir()] == ["ESC-50-master"]
     assert not list(tmp_path.rglob("escaped.txt"))
+    assert not (tmp_path / name).exists()
 
 
 def test_real_esc10_clips_are_prepared(shared, tmp_path):

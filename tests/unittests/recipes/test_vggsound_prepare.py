@@ -116,16 +116,18 @@ def test_two_column_lists_give_the_same_manifests(corpus):
     assert official == {s: corpus.manifest(s) for s in vggsound.SPLITS}
 
 
-def test_clips_of_one_video_are_validated_together():
-    def split(video, start, fraction=0.3):
-        clip = {"ID": f"{video}_{start:06d}", "split": "train"}
-        return vggsound._in_validation(clip, fraction)
-
-    draws = [split(video(n), 0) for n in range(2000)]
-    assert draws == [split(video(n), 30) for n in range(2000)]
-    assert sum(draws) / 2000 == pytest.approx(0.3, abs=0.05)
-    test_clip = {"ID": video(1) + "_000000", "split": "test"}
-    assert not vggsound._in_validation(test_clip, 0.999)
+def test_clips_of_one_video_are_validated_together(corpus):
+    videos = [video(n) for n in range(2000)]
+    path = corpus.write_csv(
+        "twice.csv",
+        [(v, start, "cat", "train") for start in (0, 30) for v in videos],
+    )
+    clips = vggsound.read_annotations([path], CLASSES, 0.3)
+    splits = [clip["split"] for clip in clips]
+    assert splits[:2000] == splits[2000:]
+    assert splits.count("valid") / 4000 == pytest.approx(0.3, abs=0.05)
+    clips = vggsound.read_annotations([corpus.annotation], CLASSES, 0.999)
+    assert sum(clip["split"] == "test" for clip in clips) == 4
 
 
 def test_any_format_in_any_folder_is_found(corpus):
@@ -188,12 +190,66 @@ def test_finished_preparation_is_skipped_until_clips_arrive(corpus):
     assert corpus.clip(late) in corpus.manifest("test")
 
 
+def test_a_clip_that_is_repaired_is_taken(corpus):
+    path = corpus.path(corpus.rows[42])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:1000])
+    corpus.prepare()
+    assert corpus.clip(corpus.rows[42]) not in corpus.manifest("test")
+    path.write_bytes(whole)
+    corpus.prepare()
+    assert corpus.clip(corpus.rows[42]) in corpus.manifest("test")
+
+
+def test_of_several_copies_a_whole_one_of_the_clip_is_taken(corpus):
+    broken, uncut, lost = corpus.rows[40:43]
+    for row in corpus.rows[40:43]:
+        corpus.write_clip(row, "flac")
+    corpus.path(broken).write_bytes(b"RIFF")
+    corpus.write_clip(uncut, seconds=200)
+    corpus.path(lost).write_bytes(b"RIFF")
+    corpus.path(lost, "flac").write_bytes(b"fLaC")
+    corpus.prepare()
+    test = corpus.manifest("test")
+    for row in (broken, uncut):
+        assert test[corpus.clip(row)]["wav"] == str(corpus.path(row, "flac"))
+        assert test[corpus.clip(row)]["duration"] == 0.25
+    with open(corpus.save / "missing.csv", newline="") as file:
+        (missing,) = csv.DictReader(file)
+    assert missing["ID"] == corpus.clip(lost)
+    assert f"{corpus.clip(lost)}.wav" in missing["reason"]
+
+
+def test_clips_that_were_not_cut_are_left_out(corpus):
+    corpus.write_clip(corpus.rows[41], seconds=200)
+    corpus.prepare()
+    assert corpus.clip(corpus.rows[41]) not in corpus.manifest("test")
+    missing = (corpus.save / "missing.csv").read_text()
+    assert "200.0 s: not cut to its clip" in missing
+
+
+def test_what_downloaders_leave_is_taken_or_named(corpus):
+    for row in corpus.rows[40:44]:
+        corpus.path(row).unlink()
+    opus, broken = corpus.rows[40:42]
+    noise = 0.1 * torch.randn(1, 16000)
+    audio_io.save(str(corpus.path(opus, "ogg")), noise, 16000)
+    corpus.path(opus, "ogg").rename(corpus.path(opus, "opus"))
+    corpus.path(broken, "m4a").write_bytes(b"no audio")
+    corpus.prepare()
+    assert list(corpus.manifest("test")) == [corpus.clip(opus)]
+    missing = (corpus.save / "missing.csv").read_text()
+    assert f"{corpus.clip(broken)}.m4a is not an audio file" in missing
+
+
 def test_interrupted_preparation_is_redone(corpus, monkeypatch):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(vggsound, "report_coverage", interrupt)
+        patch.setattr(
+            "speechbrain_pib.dataio.preparation.report_coverage", interrupt
+        )
         with pytest.raises(KeyboardInterrupt):
             corpus.prepare()
     (corpus.save / "test.csv").write_text("half")

@@ -58,7 +58,6 @@ def test_options_that_may_differ_are_no_change_wherever_they_are_used(path):
 def test_the_list_of_what_may_differ_names_options_that_there_are():
     known = {"processes", "precision", "auto_mix_prec", "bfloat16_mix_prec"}
     known |= {"max_grad_norm", "grad_accumulation_factor", "debug"}
-    known |= {"loader_timeout"}
     for path in HPARAMS:
         options = describe_options(path, GIVEN)
         known |= {name.split(".")[0].split("[")[0] for name in options}

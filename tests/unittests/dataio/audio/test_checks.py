@@ -8,10 +8,11 @@ import pytest
 import torch
 from speechbrain.dataio import audio_io
 
-from speechbrain_pib.dataio.audio import checks as probe
+from speechbrain_pib.dataio.audio import checks
 from speechbrain_pib.dataio.audio.checks import (
     UnreadableAudioError,
     check_audio,
+    check_copies,
     check_many,
     probe_audio,
 )
@@ -78,7 +79,7 @@ def test_many_files_keep_their_order(tmp_path, monkeypatch):
         write_noise(tmp_path / f"{n}.wav", 0.1 * (n + 1)) for n in range(12)
     ]
     paths[5] = str(tmp_path / "gone.wav")
-    monkeypatch.setattr(probe, "FILES_AT_A_TIME", 5)
+    monkeypatch.setattr(checks, "FILES_AT_A_TIME", 5)
     results = check_many(paths, threads=4)
     assert isinstance(results.pop(5), UnreadableAudioError)
     expected = [0.1 * (n + 1) for n in range(12) if n != 5]
@@ -119,3 +120,23 @@ def test_all_is_decoded_where_it_is_asked_for(tmp_path):
     assert "silent.wav is silent" in str(silent)
     assert "not finite" in str(nan)
     assert silent.__traceback__ is None
+
+
+def test_the_first_copy_that_passes_is_chosen(tmp_path):
+    good = [write_noise(tmp_path / f"{n}.wav", n) for n in (1, 2, 20)]
+    bad = [str(tmp_path / f"gone{n}.wav") for n in range(3)]
+    chosen = check_copies(
+        [
+            [good[0], good[1]],
+            [bad[0], bad[1], good[1]],
+            [good[2], good[0]],
+            [bad[2], bad[1]],
+            [good[2]],
+        ],
+        longest=12.0,
+    )
+    assert chosen[:3] == [(good[0], 1.0), (good[1], 2.0), (good[0], 1.0)]
+    for (path, error), expected in zip(chosen[3:], (bad[2], good[2])):
+        assert path == expected and path in str(error)
+        assert isinstance(error, UnreadableAudioError)
+    assert check_copies([]) == []

@@ -5,6 +5,7 @@ Authors
 """
 
 import multiprocessing
+import os
 import tarfile
 
 import h5py
@@ -91,20 +92,22 @@ def test_resampled_views_are_equal_from_everywhere(tmp_path, ramp):
 
 
 def test_stereo_in_hdf5_is_averaged(tmp_path, ramp):
-    path = write_hdf5(tmp_path / "a.h5", a=(np.stack([ramp, -ramp], 1), RATE))
-    assert read_segment(f"{path}::a", 0.0, 1.0, RATE).abs().max() == 0
+    both = np.stack([ramp, ramp // 2 * 4], 1)
+    path = write_hdf5(tmp_path / "a.h5", a=(both // 8, RATE))
+    mean = (both // 8).mean(axis=1) / 2**15
+    assert read_segment(f"{path}::a", 0.0, 9.0, RATE).tolist() == mean.tolist()
 
 
 def test_only_the_slice_is_read_from_hdf5(tmp_path):
     path = str(tmp_path / "huge.hdf5")
     with h5py.File(path, "w") as file:
-        # A terabyte that is not on disk; unwritten samples are 0.
+        # 64 GB that are not on disk; unwritten samples are 0.
         dataset = file.create_dataset(
-            "video", (2**39,), np.int16, chunks=(2**20,)
+            "video", (2**35,), np.int16, chunks=(2**20,)
         )
-        dataset[2**38 : 2**38 + 100] = 7
+        dataset[2**34 : 2**34 + 100] = 7
         dataset.attrs["sample_rate"] = 2**16
-    segment = read_segment(f"{path}::video", 2.0**22, 0.5, 2**16)
+    segment = read_segment(f"{path}::video", 2.0**18, 0.5, 2**16)
     assert segment[:100].tolist() == [7 / 2**15] * 100
     assert len(segment) == 2**15
 
@@ -116,8 +119,7 @@ def test_only_the_window_of_a_tar_is_seen(tmp_path, ramp):
     for n, locator in enumerate(write_tar(tmp_path, *files), start=1):
         with open_audio(locator) as audio:
             assert (audio.frames, audio.sample_rate) == (1000 * n, RATE)
-            audio.check_size()
-            counted = (audio.read() * 2**15).flatten().tolist()
+            counted = (audio.read() * 2**15).tolist()
             assert counted == ramp[: 1000 * n].tolist()
 
 
@@ -191,7 +193,9 @@ def read_in_child(arguments):
     return read_often(*arguments)
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize(
+    "method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)]
+)
 def test_hdf5_is_read_right_in_many_processes(tmp_path, ramp, method):
     path = write_hdf5(tmp_path / "a.hdf5", a=(ramp, RATE))
     # The parent has the file open when the children begin.
@@ -204,3 +208,49 @@ def test_hdf5_is_read_right_in_many_processes(tmp_path, ramp, method):
     for places, sums in results:
         expected = [ramp[p : p + 1000].sum(dtype=int) / 2**15 for p in places]
         assert sums == pytest.approx(expected)
+
+
+ODD_NAMES = [
+    b"-",
+    b"-v.wav",
+    b"caf\xe9.wav",
+    b"two\nlines.wav",
+    b"a::b.wav",
+    b"x.tar::1+2",
+    b"x.hdf5::key",
+    b"set.h5::old/a.wav",
+]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_files_with_odd_names_are_read(tmp_path, ramp, name, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("plain.wav", ramp, RATE)
+    os.makedirs(os.path.dirname(name) or b".", exist_ok=True)
+    os.rename("plain.wav", name)
+    for path in (name, os.path.join(os.fsencode(tmp_path), name)):
+        segment = read_segment(os.fsdecode(path), 0.25, 0.5, RATE) * 2**15
+        assert segment.tolist() == ramp[2000:6000].tolist()
+
+
+@pytest.mark.parametrize(
+    "name, shown",
+    [
+        ("two\nlines.wav", r"two\\nlines.wav: there is no such file"),
+        ("\x1b[2J.wav", r"\\x1b\[2J.wav: there is no such file"),
+        ("caf\udce9.wav", r"caf\\udce9.wav: there is no such file"),
+        ("null\0.wav", r"null\\x00.wav: there is no such file"),
+        ("tar\n.hdf5::a", r"tar\\n.hdf5::a: there is no such file"),
+    ],
+)
+def test_odd_names_are_printed_escaped(name, shown):
+    with pytest.raises(UnreadableAudioError, match=shown) as caught:
+        probe_audio(name)
+    assert str(caught.value).isprintable()
+
+
+def test_what_is_no_plain_file_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    for name in ("pipe.wav", "."):
+        with pytest.raises(UnreadableAudioError, match="no such file"):
+            probe_audio(str(tmp_path / name))

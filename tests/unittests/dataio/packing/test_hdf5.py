@@ -87,6 +87,48 @@ def test_a_stopped_run_goes_on(folder, tmp_path, monkeypatch):
         assert [len(file[name]) for name in file] == [6000] * 3
 
 
+def test_what_was_repaired_is_packed_again(folder, tmp_path):
+    path, source = str(tmp_path / "audio.hdf5"), folder / "P01/a.wav"
+    pack_folder(folder, path)
+    samples, _ = soundfile.read(source, dtype="int16")
+    soundfile.write(source, samples[::-1], 24000)
+    with h5py.File(path, "r+") as file:
+        file["b"].attrs["mark"] = "kept"
+    pack_folder(folder, path)
+    with h5py.File(path) as file:
+        assert (file["a"][:] == samples[::-1]).all()
+        assert file["b"].attrs["mark"] == "kept"
+
+
+def test_another_rate_is_not_kept(folder, tmp_path):
+    path = str(tmp_path / "audio.hdf5")
+    pack_folder(folder, path, sample_rate=16000)
+    pack_folder(folder, path)
+    with h5py.File(path) as file:
+        assert {file[key].attrs["sample_rate"] for key in file} == {24000}
+        assert len(file["a"]) == 6000
+
+
+def test_what_does_not_say_of_what_it_was_made_is_kept(folder, tmp_path):
+    path = str(tmp_path / "audio.hdf5")
+    with h5py.File(path, "w") as file:
+        hdf5.write_dataset(file, "a", np.ones(10, np.int16), 24000)
+    pack_folder(folder, path)
+    with h5py.File(path) as file:
+        assert list(file) == ["a", "b", "c"]
+        assert len(file["a"]) == 10
+
+
+def test_of_several_copies_a_whole_one_is_packed(folder, tmp_path):
+    path = str(tmp_path / "audio.hdf5")
+    samples, _ = soundfile.read(folder / "P01/a.wav", dtype="int16")
+    soundfile.write(folder / "P01/a.flac", samples, 24000)
+    (folder / "P01/a.wav").write_bytes(b"RIFF")
+    assert pack_folder(folder, path) == {}
+    with h5py.File(path) as file:
+        assert (file["a"][:] == samples).all()
+
+
 def test_unreadable_files_are_returned(folder, tmp_path):
     (folder / "P01/a.wav").write_bytes(b"no audio")
     unreadable = pack_folder(folder, str(tmp_path / "audio.hdf5"))
@@ -104,7 +146,7 @@ def test_what_would_mix_or_lose_datasets_is_refused(folder, tmp_path):
     (folder / "P02/b.wav").touch()
     with pytest.raises(ValueError, match="have the same name"):
         pack_folder(folder, path)
-    with pytest.raises(ValueError, match="there is no audio file"):
+    with pytest.raises(ValueError, match="there is no folder"):
         pack_folder(tmp_path / "nothing", path)
 
 
@@ -157,5 +199,6 @@ def test_a_truncated_file_is_not_packed(tmp_path):
         read_samples(tmp_path / "a.flac")
 
 
+@pytest.mark.slow
 def test_results_keep_their_order_in_processes():
     assert list(map_processes(abs, range(-9, 0), 2)) == list(range(9, 0, -1))

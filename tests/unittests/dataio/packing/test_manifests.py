@@ -21,14 +21,14 @@ import pytest
 import soundfile
 import torch
 
+from speechbrain_pib.dataio.audio.crops import read_segment
 from speechbrain_pib.dataio.clip_datasets import (
     clip_datasets,
     load_label_encoder,
 )
 from speechbrain_pib.dataio.manifest import report_coverage, write_manifest
 from speechbrain_pib.dataio.manifest_dataset import ManifestTable
-from speechbrain_pib.dataio.packing import manifests as pack
-from speechbrain_pib.dataio.packing.manifests import pack_manifests
+from speechbrain_pib.dataio.packing.manifests import _convert, pack_manifests
 from tests.helpers import read_rows
 
 CONTAINERS = ("shards", "hdf5")
@@ -172,15 +172,14 @@ def test_finished_shards_are_kept_and_the_rest_is_done(
     manifests, tmp_path, monkeypatch
 ):
     packed, converted = tmp_path / "packed", []
-    real = pack._convert
 
-    def count(locator, **options):
-        converted.append(locator)
+    def count(clip, **options):
+        converted.append(clip)
         if len(converted) == 6:
             raise KeyboardInterrupt
-        return real(locator, **options)
+        return _convert(clip, **options)
 
-    monkeypatch.setattr(pack, "_convert", count)
+    monkeypatch.setattr(f"{pack_manifests.__module__}._convert", count)
     # Two files of 32 kB fill a shard.
     options = {"container": "hdf5", "shard_megabytes": 0.05}
     with pytest.raises(KeyboardInterrupt):
@@ -213,6 +212,40 @@ def test_a_changed_label_or_a_lost_shard_is_packed_again(manifests, tmp_path):
     assert all(item["readable"] for item in read_items(packed))
 
 
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_what_was_repaired_is_packed_again(
+    manifests, tmp_path, container, monkeypatch
+):
+    packed, path = tmp_path / "packed", tmp_path / "audio" / "3.wav"
+    pack_manifests(manifests, packed, container=container)
+    samples, _ = soundfile.read(path, dtype="int16")
+    soundfile.write(path, samples[::-1], 16000)
+    converted = []
+    monkeypatch.setattr(
+        f"{pack_manifests.__module__}._convert",
+        lambda clip, **options: (
+            converted.append(clip[0]) or _convert(clip, **options)
+        ),
+    )
+    pack_manifests(manifests, packed, container=container)
+    assert converted == [str(path)]
+    rows = {row["ID"]: row for row in ManifestTable(packed / "train.csv")}
+    heard = read_segment(rows["clip.3/x"]["wav"], 0.0, 1.0, 16000)
+    assert (heard * 2**15).tolist() == samples[::-1].tolist()
+
+
+def test_what_was_truncated_since_the_preparation_is_not_packed(
+    manifests, tmp_path
+):
+    path = tmp_path / "audio" / "3.wav"
+    samples, _ = soundfile.read(path, dtype="int16")
+    soundfile.write(path, samples[:9000], 16000)
+    pack_manifests(manifests, tmp_path / "packed")
+    missing = (tmp_path / "packed" / "missing.csv").read_text()
+    assert "3.wav has 0.562 s, by its manifest it should have 1.0" in missing
+
+
+@pytest.mark.slow
 def test_a_killed_run_goes_on(manifests, tmp_path):
     packed = tmp_path / "packed"
     code = (
@@ -233,6 +266,7 @@ def test_a_killed_run_goes_on(manifests, tmp_path):
     assert all(item["readable"] for item in read_items(packed))
 
 
+@pytest.mark.slow
 def test_one_process_at_a_time_packs_into_a_folder(manifests, tmp_path):
     packed = tmp_path / "packed"
     code = (
@@ -267,6 +301,17 @@ def test_a_list_without_labels_is_packed(manifests, tmp_path):
         str(tmp_path / "packed"), ["submission"], HPARAMS, encoder
     )["submission"]
     assert all(dataset[index]["readable"] for index in range(len(rows)))
+
+
+def test_labels_that_look_like_formulas_are_counted(manifests, tmp_path):
+    path = manifests / "missing.csv"
+    lost = {"ID": "z", "label": "=cat", "split": "test", "reason": "no file"}
+    report_coverage({"test": []}, [lost], ["=cat", "cat", "dog"], manifests)
+    assert "'=cat" in path.read_text()
+    pack_manifests(manifests, tmp_path / "packed")
+    assert (tmp_path / "packed" / "missing.csv").read_text() == path.read_text()
+    coverage = (tmp_path / "packed" / "coverage.csv").read_text()
+    assert "test,'=cat,1,0" in coverage
 
 
 def test_a_folder_without_manifests_is_an_error(tmp_path):

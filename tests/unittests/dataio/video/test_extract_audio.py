@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from speechbrain_pib.dataio.video.containers import UnreadableVideoError
 from speechbrain_pib.dataio.video.extract_audio import (
     extract_folder,
     extract_sound,
 )
-from speechbrain_pib.dataio.video.files import UnreadableVideoError
 from tests.helpers import read_rows
 
 av = pytest.importorskip("av", reason="reading videos needs PyAV")
@@ -92,6 +92,7 @@ def test_full_scale_does_not_wrap_around(tmp_path):
     assert samples[200:-200].min() > 0.9
 
 
+@pytest.mark.slow
 def test_folder_is_extracted_in_parallel_and_resumed(tmp_path, videos):
     folder = str(videos)
     done = extract_folder(folder, str(tmp_path), 24000, processes=2)
@@ -109,6 +110,49 @@ def test_folder_is_extracted_in_parallel_and_resumed(tmp_path, videos):
     assert done.written == ["P01/a"] and done.present == ["b"]
     assert done.without_sound == ["mute"]
     assert os.stat(tmp_path / "b.flac").st_mtime_ns == times
+
+
+def test_a_video_that_was_downloaded_again_is_extracted_anew(tmp_path):
+    video = str(tmp_path / "videos/a.mp4")
+    audio = str(tmp_path / "audio/a.flac")
+
+    def extract(sample_rate):
+        return extract_folder(
+            str(tmp_path / "videos"), str(tmp_path / "audio"), sample_rate
+        )
+
+    write_video(video, tone(500, 0.5))
+    assert extract(24000).written == ["a"]
+    assert extract(24000).present == ["a"]
+    write_video(video, tone(900, 1.0))
+    assert extract(24000).written == ["a"]
+    samples, _ = soundfile.read(audio, dtype="int16")
+    assert np.array_equal(samples, np.round(tone(900, 1.0) * 32768))
+    # Of the same size: its time tells.
+    size = os.path.getsize(video)
+    with open(video, "rb") as file:
+        content = file.read()
+    with open(video, "wb") as file:
+        file.write(content)
+    os.utime(video, (1.5e9, 1.5e9))
+    assert os.path.getsize(video) == size and extract(24000).written == ["a"]
+    assert extract(24000).present == ["a"]
+
+
+def test_another_rate_is_extracted_anew(tmp_path, videos):
+    for rate in (16000, 24000):
+        done = extract_folder(str(videos), str(tmp_path), rate)
+        assert sorted(done.written) == ["P01/a", "b"] and not done.present
+        assert soundfile.info(tmp_path / "b.flac").samplerate == rate
+    (tmp_path / "b.flac").write_bytes(b"not audio")
+    assert extract_folder(str(videos), str(tmp_path), 24000).written == ["b"]
+
+
+def test_sound_of_another_origin_is_left_alone(tmp_path, videos):
+    soundfile.write(tmp_path / "b.flac", tone(100, 0.3), 24000)
+    done = extract_folder(str(videos), str(tmp_path), 24000)
+    assert done.present == ["b"] and done.written == ["P01/a"]
+    assert soundfile.info(tmp_path / "b.flac").frames == 7200
 
 
 def test_failure_leaves_no_file(tmp_path, videos):

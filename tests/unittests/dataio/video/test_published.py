@@ -6,6 +6,7 @@ Authors
 
 import os
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -109,5 +110,17 @@ def test_lists_that_ask_for_memory_are_refused(tmp_path):
     path = tmp_path / "list.pkl"
     # Keeps an empty string at place 2**29, which would take 8 GB.
     path.write_bytes(b"\x80\x02X\0\0\0\0r\0\0\0\x20.")
-    with pytest.raises(ValueError, match="bytes do not hold"):
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="list.pkl is not a pickled"):
+            read_published_list(str(path))
+        assert tracemalloc.get_traced_memory()[1] < 1e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_lists_of_deep_tuples_do_not_crash_python(tmp_path):
+    path = tmp_path / "list.pkl"
+    path.write_bytes(b"\x80\x02})" + b"\x85" * 10**6 + b"Ns.")
+    with pytest.raises(ValueError, match="tuples in one another"):
         read_published_list(str(path))

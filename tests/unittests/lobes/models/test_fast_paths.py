@@ -156,6 +156,7 @@ def test_checkpointing_keeps_less_and_has_the_same_gradients(
         assert torch.allclose(gradients[1][name], gradient, atol=1e-6), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "training, checkpointing", [(False, False), (True, False), (True, True)]
 )
@@ -208,6 +209,7 @@ def test_the_forward_never_waits_for_the_gpu(training, device):
         torch.cuda.set_sync_debug_mode("default")
 
 
+@pytest.mark.slow
 def test_lobes_need_only_torch_and_torchaudio():
     absent = ("speechbrain", "hyperpyyaml", "librosa", "soundfile")
     subprocess.run(

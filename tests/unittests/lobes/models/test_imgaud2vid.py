@@ -128,6 +128,17 @@ def test_features_of_missing_sound_are_zeros(device):
     assert torch.equal(features[0], model.audio_features(wavs)[0])
 
 
+def test_features_of_silence_are_zeros(device):
+    model = ImgAud2Vid(3, width=4).to(device).eval()
+    wavs = torch.zeros(4, 16000, device=device)
+    wavs[1, 7] = 9e-5  # less than three steps of 16 bits
+    wavs[2, 7] = -2e-4
+    wavs[3] = torch.randn(16000, device=device)
+    silent = ~model.audio_features(wavs).any(dim=1)
+    assert silent.tolist() == [True, True, False, False]
+
+
+@pytest.mark.slow
 def test_student_learns_from_a_teacher_end_to_end(device):
     torch.manual_seed(0)
     model = ImgAud2Vid(4).to(device)

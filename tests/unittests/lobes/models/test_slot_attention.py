@@ -1,5 +1,6 @@
 """SlotAttention against a slow loop written from the paper."""
 
+import pytest
 import torch
 
 from speechbrain_pib.lobes.models.slot_attention import (
@@ -63,6 +64,7 @@ def test_padding_does_not_reach_the_slots():
     assert torch.allclose(seen, selector(other, valid)[:, :, :8])
 
 
+@pytest.mark.slow
 def test_a_trained_selector_finds_the_informative_part():
     torch.manual_seed(0)
     selector = SlotSelector(8, slot_size=16)
