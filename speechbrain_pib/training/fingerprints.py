@@ -203,15 +203,15 @@ def describe_data(folder):
     >>> (folder / "classes.txt").write("cat\\ndog\\n")
     >>> (folder / "train.csv").write("ID,label,wav\\na,dog,/data/a.wav\\n")
     >>> describe_data(folder)  # doctest: +ELLIPSIS
-    {'labels[0]': 'cat', 'labels[1]': 'dog', 'train.csv': '1 rows, sha256 ...'}
+    {'labels[0]': 'cat', 'labels[1]': 'dog', 'train': '1 rows, sha256 ...'}
     """
     with open(os.path.join(folder, "classes.txt"), encoding="utf-8") as file:
         labels = file.read().splitlines()
     data = {f"labels[{index}]": label for index, label in enumerate(labels)}
-    for name in ("train.csv", "valid.csv"):
-        path = os.path.join(folder, name)
+    for split in ("train", "valid"):
+        path = os.path.join(folder, f"{split}.csv")
         if os.path.exists(path):
-            data[name] = _describe_manifest(path)
+            data[split] = _describe_manifest(path)
     return data
 
 
@@ -323,8 +323,9 @@ def find_changes(then, now, *, may_differ=(), same_version=True):
     Returns
     -------
     changes : dict
-        Name to both values; of a list, its first entry that differs. What
-        follows from the change of an option is not among them.
+        Name to both values; of a list, its first entry that differs. Values
+        in objects, which mostly follow from the options, are among them only
+        if no option differs.
 
     Example
     -------
@@ -345,7 +346,9 @@ def find_changes(then, now, *, may_differ=(), same_version=True):
         follows = "." in name and pair in of_options
         if re.split(r"[.[]", name)[0] not in may_differ and not follows:
             changes.setdefault(name.split("[")[0], (name, pair))
-    return dict(changes.values())
+    changes = dict(changes.values())
+    options = {name: pair for name, pair in changes.items() if "." not in name}
+    return options or changes
 
 
 def explain_changes(folder, changes):

@@ -45,7 +45,7 @@ def test_other_settings_or_data_end_before_anything_is_written(
     refuse("selection: learned then", "--selection=random", "--test_only")
     refuse("replays: . then, not there now", hparams="hparams/backbone.yaml")
     labels.write_text(right.replace(f",{first},", f",{second},"))
-    refuse("train.csv: .* rows, .* then, .* rows, .* now")
+    refuse("train: .* rows, .* then, .* rows, .* now")
 
 
 def test_a_training_may_be_made_longer_and_tested_otherwise(

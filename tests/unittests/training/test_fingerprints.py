@@ -114,7 +114,7 @@ def test_what_is_learned_counts_not_where_it_lies(tmp_path, column, counts):
     for value in ("1", "2"):
         (tmp_path / "train.csv").write_text(f"x,{column}\n0,0\n0,{value}\n")
         data.append(describe_data(tmp_path))
-    assert data[0]["train.csv"].startswith("2 rows, sha256 ")
+    assert data[0]["train"].startswith("2 rows, sha256 ")
     assert (data[0] != data[1]) == counts
 
 
@@ -123,5 +123,5 @@ def test_rows_count_in_their_order_and_fields_in_their_places(tmp_path):
     seen = set()
     for rows in ("a,bc\nd,e\n", "d,e\na,bc\n", "ab,c\nd,e\n", "a,bc\n"):
         (tmp_path / "train.csv").write_text("ID,label\n" + rows)
-        seen.add(describe_data(tmp_path)["train.csv"])
+        seen.add(describe_data(tmp_path)["train"])
     assert len(seen) == 4

@@ -152,9 +152,9 @@ def test_weights_are_told_apart_by_their_content(start, tmp_path):
 def test_other_labels_are_an_error(start, trained):
     swapped = ROWS.replace("cat", "x").replace("dog", "cat")
     swapped = swapped.replace(",x,", ",dog,")
-    for name in ("train.csv", "valid.csv"):
-        lines = refusal(start, trained, manifests={name: swapped})
-        assert len(lines) == 1 and lines[0].startswith(f"{name}: 2 rows, ")
+    for split in ("train", "valid"):
+        lines = refusal(start, trained, manifests={f"{split}.csv": swapped})
+        assert len(lines) == 1 and lines[0].startswith(f"{split}: 2 rows, ")
 
 
 def test_another_order_of_classes_is_an_error(start, trained):
