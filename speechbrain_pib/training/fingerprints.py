@@ -12,7 +12,6 @@ import json
 import os
 import re
 from itertools import chain
-from os.path import isfile
 
 import ruamel.yaml
 from hyperpyyaml import resolve_references
@@ -60,8 +59,10 @@ MAY_DIFFER_IN_TESTS = {
 CONTENTS = ("pretrained_backbone", "features")
 
 # Columns of a manifest that say what is learned; not where it is stored.
-LEARNED = ("ID", "label", "start", "stop", "segments")
-LEARNED_EVENTS = ("event_start", "event_stop")
+LEARNED = (
+    *("ID", "label", "start", "stop", "segments"),
+    *("event_start", "event_stop"),
+)
 
 ABSENT = "not there"
 
@@ -148,7 +149,9 @@ def _describe_content(path):
     """Describe a file by its hash, as far as there is one."""
     if path is None:
         return None
-    return f"sha256 {hash_file(path)[:12]}" if isfile(path) else "no file"
+    if not os.path.isfile(path):
+        return "no file"
+    return f"sha256 {hash_file(path)[:12]}"
 
 
 def describe_run(run_opts, options):
@@ -221,11 +224,7 @@ def _describe_manifest(path):
     with open(path, newline="", encoding="utf-8") as file:
         rows = csv.reader(file)
         columns = next(rows)
-        kept = [
-            columns.index(name)
-            for name in (*LEARNED, *LEARNED_EVENTS)
-            if name in columns
-        ]
+        kept = [columns.index(name) for name in LEARNED if name in columns]
         for row in rows:
             digest.update("\0".join([row[i] for i in kept]).encode() + b"\n")
             count += 1
