@@ -8,7 +8,6 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import csv
 import json
 import os
 
@@ -32,6 +31,7 @@ from speechbrain_pib.utils.files import (
     hash_ids,
     open_annotations,
 )
+from speechbrain_pib.utils.tables import read_rows, read_whole_number
 
 logger = get_logger(__name__)
 
@@ -318,21 +318,21 @@ def _read_json(path):
 
 def _read_kinetics(path):
     """Clips of Kinetics' annotations."""
-    with open_annotations(path) as file:
-        reader = csv.DictReader(file)
-        for row in reader:
-            try:
-                start, stop = int(row["time_start"]), int(row["time_end"])
-                key = f"{row['youtube_id']}_{start:06d}_{stop:06d}"
-                label, split = row["label"], SPLIT_OF[row["split"]]
-            except (KeyError, TypeError, ValueError) as error:
-                raise ValueError(
-                    f"{path}, line {reader.line_num}: expected label, "
-                    "youtube_id, time_start, time_end and split (train, "
-                    f"validate or test), got {row}"
-                ) from error
-            segments = [(0.0, float(stop - start), label)]
-            yield {"ID": key, "split": split, "segments": segments}
+    columns = ("label", "youtube_id", "time_start", "time_end", "split")
+    for line, row in read_rows(path, columns):
+        try:
+            start = read_whole_number(row["time_start"])
+            stop = read_whole_number(row["time_end"])
+            key = f"{row['youtube_id']}_{start:06d}_{stop:06d}"
+            label, split = row["label"], SPLIT_OF[row["split"]]
+        except (KeyError, ValueError) as error:
+            raise ValueError(
+                f"{path}, line {line}: expected label, youtube_id, "
+                "time_start, time_end (whole seconds) and split (train, "
+                f"validate or test), got {row}"
+            ) from error
+        segments = [(0.0, float(stop - start), label)]
+        yield {"ID": key, "split": split, "segments": segments}
 
 
 def _split(split, key, valid_fraction):
@@ -355,27 +355,22 @@ def _read_feature_manifest(path):
         )
     folder = os.path.dirname(os.path.abspath(path))
     rows = {}
-    with open(path, newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if not {"ID", "features"} <= set(reader.fieldnames or []):
-            raise ValueError(f"{path} has no columns ID and features")
-        for row in reader:
-            row["features"] = os.path.join(folder, row["features"])
-            rows[os.path.basename(row["ID"])] = row
+    for _, row in read_rows(path, ["ID", "features"]):
+        row["features"] = os.path.join(folder, row["features"])
+        rows[os.path.basename(row["ID"])] = row
     return rows
 
 
 def _read_failures(path):
     """ID to reason of the videos from which no features could be computed."""
     stem, extension = os.path.splitext(path)
-    try:
-        with open(f"{stem}_failures{extension}", newline="") as file:
-            return {
-                os.path.basename(row["ID"]): row["reason"]
-                for row in csv.DictReader(file)
-            }
-    except FileNotFoundError:
+    path = f"{stem}_failures{extension}"
+    if not os.path.exists(path):
         return {}
+    return {
+        os.path.basename(row["ID"]): row["reason"]
+        for _, row in read_rows(path, ["ID", "reason"])
+    }
 
 
 def _write(found, missing, classes, save_folder, source):

@@ -12,7 +12,6 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import csv
 import hashlib
 import json
 import os
@@ -36,6 +35,7 @@ from speechbrain_pib.dataio.packing.shards import (
 )
 from speechbrain_pib.utils.files import locked_folder
 from speechbrain_pib.utils.processes import map_processes
+from speechbrain_pib.utils.tables import read_rows
 
 SPLITS = ("train", "valid", "test", "submission")
 
@@ -200,8 +200,7 @@ def _read_missing(path):
     """Rows of a `missing.csv`, none if there is no such file."""
     if not os.path.exists(path):
         return []
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return [row for _, row in read_rows(path)]
 
 
 def _packed_rows(table, packed):
