@@ -151,6 +151,11 @@ def prepare_published(
         raise ValueError(
             "published_lists hold indices of classes: give --class_list"
         )
+    if len(lists) != 2:
+        raise ValueError(
+            "published_lists must be [/path/to/train.pkl, /path/to/val.pkl], "
+            f"but is {lists}"
+        )
     train, test = lists
     options = {
         "kind": "published",

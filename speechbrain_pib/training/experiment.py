@@ -6,6 +6,7 @@ Authors
 
 import json
 import os
+import sys
 from typing import NamedTuple
 
 import speechbrain as sb
@@ -59,16 +60,25 @@ def start_experiment(script, miniature=None, arguments=None):
     run_opts : dict
         SpeechBrain's run options.
 
+    Raises
+    ------
+    SystemExit
+        If the command line is wrong; standard error says why, in one line.
+
     Example
     -------
     >>> hparams, run_opts = start_experiment("train.py")  # doctest: +SKIP
     """
-    hparams_file, run_opts, overrides = parse_recipe_arguments(
-        script, miniature, arguments
-    )
+    try:
+        hparams_file, run_opts, overrides = parse_recipe_arguments(
+            script, miniature, arguments
+        )
+    except (OSError, ValueError) as error:
+        print(f"{os.path.basename(script)}: {error}", file=sys.stderr)
+        sys.exit(2)
     if not torch.distributed.is_initialized():
         ddp_init_group(run_opts)
-    with open(hparams_file) as file:
+    with open(hparams_file, encoding="utf-8") as file:
         hparams = load_hyperpyyaml(file, overrides)
     sb.create_experiment_directory(
         experiment_directory=hparams["output_folder"],
