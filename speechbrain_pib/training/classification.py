@@ -16,6 +16,7 @@ from speechbrain_pib.evaluation.scores import ClipScores
 from speechbrain_pib.training.averaging import MovingAverage
 from speechbrain_pib.training.checkpoints import put_interrupted_aside
 from speechbrain_pib.training.optimizers import parameter_groups
+from speechbrain_pib.utils.devices import warn_of_slow_precision
 from speechbrain_pib.utils.files import hash_ids
 
 
@@ -57,6 +58,8 @@ class ClassificationBrain(sb.Brain):
 
     def __init__(self, *args, label_encoder=None, coverage=None, **kwargs):
         super().__init__(*args, **kwargs)
+        for precision in {self.precision, self.eval_precision}:
+            warn_of_slow_precision(precision, self.device)
         self.label_encoder = label_encoder
         self.coverage = coverage
         self.average = None

@@ -241,3 +241,21 @@ def test_a_smaller_last_batch_is_heard_as_if_it_were_full(brain):
     assert part.logits.shape[0] == 2 and part.hop_length == whole.hop_length
     assert torch.allclose(part.logits, whole.logits[:2], atol=1e-5)
     assert torch.equal(part.masks, whole.masks[:2])
+
+
+@pytest.mark.parametrize("option", ["precision", "eval_precision"])
+def test_slow_bfloat16_is_warned_of(monkeypatch, caplog, option):
+    monkeypatch.setattr(
+        torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False
+    )
+    model = torch.nn.Linear(1, 1)
+    hparams = {"model": model, "ema_decay": None}
+    for precision in ("fp32", "bf16"):
+        caplog.clear()
+        PlayItBackBrain(
+            {"model": model},
+            hparams=hparams,
+            run_opts={"device": "cpu", option: precision},
+        )
+        warned = "cpu has no instructions for bfloat16" in caplog.text
+        assert warned is (precision == "bf16")
