@@ -40,6 +40,7 @@ setup(
         "torchaudio>=2.7.1",
         "speechbrain>=1.1.2",
         "hyperpyyaml",
+        "ruamel.yaml",
         "PyYAML",
         "numpy",
         "librosa",
@@ -58,6 +59,7 @@ setup(
         # ruff is bounded: each minor release may format differently.
         "test": ["pytest", "pytest-xdist", "ruff>=0.17,<0.18", "av"],
         "video": ["av"],
+        "teacher": ["torchvision"],
         "logging": ["tensorboard", "wandb"],
     },
 )

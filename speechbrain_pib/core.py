@@ -24,6 +24,7 @@ from speechbrain_pib.lobes.models.controls import control_frames, fixed_places
 from speechbrain_pib.lobes.models.replay import mask_to_segments
 from speechbrain_pib.training.classification import ClassificationBrain
 from speechbrain_pib.training.experiment import train_and_test
+from speechbrain_pib.utils.printing import show
 from speechbrain_pib.utils.weights import load_backbone
 
 
@@ -271,7 +272,7 @@ class PlayItBackBrain(ClassificationBrain):
             describe_outputs(self.hparams.model.replays, self._controls),
             self.pictures,
         )
-        print(text)
+        show(text)
 
     def _keep_pictures(self, output, batch):
         """Keep the first clips of the test that can be read for drawing."""

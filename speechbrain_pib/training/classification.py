@@ -18,6 +18,7 @@ from speechbrain_pib.training.checkpoints import put_interrupted_aside
 from speechbrain_pib.training.optimizers import parameter_groups
 from speechbrain_pib.utils.devices import warn_of_slow_precision
 from speechbrain_pib.utils.files import hash_ids
+from speechbrain_pib.utils.printing import show
 
 
 class ClassificationBrain(sb.Brain):
@@ -295,7 +296,7 @@ class ClassificationBrain(sb.Brain):
             self.class_names,
             self.output,
         )
-        print(text)
+        show(text)
 
     def summarize(self, scores, targets, ids):
         """Compute the metrics of the scores of all clips.

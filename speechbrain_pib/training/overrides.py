@@ -13,10 +13,10 @@ import difflib
 import math
 import re
 
-import yaml
 from hyperpyyaml import resolve_references
 from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.comments import TaggedScalar
+from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 # Names of files, folders and projects, where the default, null, does not tell.
@@ -173,12 +173,13 @@ def _parse(name, text):
 def _compose(name, text):
     """The nodes of a text, and a function from a node to its text."""
     try:
-        node = yaml.compose(text, yaml.SafeLoader)
-    except yaml.YAMLError as error:
+        node = YAML().compose(text)
+    except YAMLError as error:
         raise ValueError(f"--{name}={text} is not YAML") from error
 
     def text_of(node):
-        if isinstance(node, yaml.ScalarNode) and not node.tag.startswith("!"):
+        tagged = str(node.tag).startswith("!")
+        if isinstance(node, ScalarNode) and not tagged:
             return node.value
         return text[node.start_mark.index : node.end_mark.index]
 
