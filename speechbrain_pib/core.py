@@ -20,7 +20,11 @@ from speechbrain_pib.evaluation.reports import (
 )
 from speechbrain_pib.evaluation.scores import ClipScores
 from speechbrain_pib.inference.export import export_inference
-from speechbrain_pib.lobes.models.controls import control_frames, fixed_places
+from speechbrain_pib.lobes.models.controls import (
+    check_controls,
+    control_frames,
+    fixed_places,
+)
 from speechbrain_pib.lobes.models.replay import mask_to_segments
 from speechbrain_pib.training.classification import ClassificationBrain
 from speechbrain_pib.training.experiment import train_and_test
@@ -317,6 +321,8 @@ def run_experiment(brain_class, hparams, run_opts, data):
     ...     PlayItBackBrain, hparams, run_opts, data
     ... )  # doctest: +SKIP
     """
+    # Else they would be missed after the training.
+    check_controls(hparams.get("controls", []))
     if not run_opts["test_only"]:
         _start_backbone(hparams)
     results = train_and_test(brain_class, hparams, run_opts, data)

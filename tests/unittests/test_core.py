@@ -9,7 +9,7 @@ import torch
 from speechbrain.utils.checkpoints import Checkpointer
 from speechbrain.utils.epoch_loop import EpochCounter
 
-from speechbrain_pib.core import PlayItBackBrain
+from speechbrain_pib.core import PlayItBackBrain, run_experiment
 from speechbrain_pib.lobes.features import MultiHopFbank
 from speechbrain_pib.lobes.models.convnet import ConvNet
 from speechbrain_pib.lobes.models.latent_decoder import LatentDecoder
@@ -259,3 +259,9 @@ def test_slow_bfloat16_is_warned_of(monkeypatch, caplog, option):
         )
         warned = "cpu has no instructions for bfloat16" in caplog.text
         assert warned is (precision == "bf16")
+
+
+def test_controls_that_do_not_exist_are_an_error_before_the_training():
+    hparams = {"controls": ["random", "loudly"]}
+    with pytest.raises(ValueError, match="controls are .*, not loudly"):
+        run_experiment(PlayItBackBrain, hparams, {"test_only": False}, None)
