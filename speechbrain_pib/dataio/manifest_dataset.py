@@ -16,6 +16,7 @@ from speechbrain.utils.data_pipeline import DataPipeline
 from speechbrain_pib.utils.files import open_annotations
 
 NUMBERS = ("duration", "start", "stop", "event_start", "event_stop")
+STRICT = csv.reader([], strict=True).dialect  # made once, not for each row
 BLOCK_BYTES = 2**24  # searched for line ends at a time
 
 
@@ -105,7 +106,7 @@ class ManifestTable:
             raise ValueError(f"{self.path} has no column {name}")
         place, known = self.columns.index(name), {}
         with open_annotations(self.path) as file:
-            rows = csv.reader(file, strict=True)
+            rows = csv.reader(file, STRICT)
             try:
                 next(rows)
                 return [
@@ -124,7 +125,7 @@ class ManifestTable:
         start = self.ends[line - 1] + 1 if line else 0
         try:
             text = self.bytes[start : self.ends[line]].decode("utf-8")
-            return next(csv.reader([text], strict=True), [])
+            return next(csv.reader([text], STRICT), [])
         except (csv.Error, UnicodeDecodeError) as error:
             raise ValueError(
                 f"{self.path}, line {line + 1}: not CSV in UTF-8 ({error})"

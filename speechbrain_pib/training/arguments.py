@@ -1,5 +1,5 @@
-"""Command line of the recipes: where hyperparameter files are looked up, and
-what happens when no data is given.
+"""Command line of the recipes: where hyperparameter files are looked up, which
+options are SpeechBrain's, and what happens when no data is given.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -182,7 +182,7 @@ def parse_recipe_arguments(script, miniature=None, arguments=None):
     defaults = load_defaults(hparams_file)
     for name in given:
         if name not in defaults:
-            close = suggest(name, [*defaults, *RUN_OPTIONS])
+            close = suggest(name, [*defaults, *sorted(RUN_OPTIONS)])
             raise ValueError(f"{hparams_file} has no --{name}{close}")
     overrides = read_overrides(given, defaults)
     if "data_folder" in overrides:
