@@ -61,6 +61,7 @@ setup(
         # ruff is bounded: each minor release may format differently.
         "test": ["pytest", "pytest-xdist", "ruff>=0.17,<0.18", "av"],
         "video": ["av"],
+        "teacher": ["torchvision"],
         "logging": ["tensorboard", "wandb"],
     },
 )

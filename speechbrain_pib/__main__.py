@@ -8,12 +8,12 @@ Authors
 """
 
 import importlib
-import os
 import sys
 
 import speechbrain_pib
 from speechbrain_pib.commands.parsing import Parser, protect_dashes
 from speechbrain_pib.commands.terminal import FAILURES, complain, explain
+from speechbrain_pib.utils.printing import discard
 
 COMMANDS = (
     "classify",
@@ -96,8 +96,7 @@ def main(arguments=None):
     try:
         return _run(build_parser(), protect_dashes(arguments))
     except BrokenPipeError:
-        # What is still in the buffer would be tried again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard(sys.stdout)
         return NOBODY_READS
     except KeyboardInterrupt:
         complain("interrupted")

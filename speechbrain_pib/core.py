@@ -20,10 +20,15 @@ from speechbrain_pib.evaluation.reports import (
 )
 from speechbrain_pib.evaluation.scores import ClipScores
 from speechbrain_pib.inference.export import export_inference
-from speechbrain_pib.lobes.models.controls import control_frames, fixed_places
+from speechbrain_pib.lobes.models.controls import (
+    check_controls,
+    control_frames,
+    fixed_places,
+)
 from speechbrain_pib.lobes.models.replay import mask_to_segments
 from speechbrain_pib.training.classification import ClassificationBrain
 from speechbrain_pib.training.experiment import train_and_test
+from speechbrain_pib.utils.printing import show
 from speechbrain_pib.utils.weights import load_backbone
 
 
@@ -271,7 +276,7 @@ class PlayItBackBrain(ClassificationBrain):
             describe_outputs(self.hparams.model.replays, self._controls),
             self.pictures,
         )
-        print(text)
+        show(text)
 
     def _keep_pictures(self, output, batch):
         """Keep the first clips of the test that can be read for drawing."""
@@ -316,6 +321,8 @@ def run_experiment(brain_class, hparams, run_opts, data):
     ...     PlayItBackBrain, hparams, run_opts, data
     ... )  # doctest: +SKIP
     """
+    # Else they would be missed after the training.
+    check_controls(hparams.get("controls", []))
     if not run_opts["test_only"]:
         _start_backbone(hparams)
     results = train_and_test(brain_class, hparams, run_opts, data)

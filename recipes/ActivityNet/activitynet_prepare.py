@@ -8,7 +8,6 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import csv
 import json
 import os
 
@@ -25,6 +24,7 @@ from speechbrain_pib.dataio.video.feature_datasets import format_segments
 from speechbrain_pib.dataio.video.files import find_durations, find_videos
 from speechbrain_pib.dataio.video.published import published_rows
 from speechbrain_pib.utils.files import file_state, hash_ids, open_annotations
+from speechbrain_pib.utils.tables import read_rows, read_whole_number
 
 logger = get_logger(__name__)
 
@@ -160,6 +160,11 @@ def prepare_published(
     if class_list is None:
         raise ValueError(
             "published_lists hold indices of classes: give --class_list"
+        )
+    if len(lists) != 2:
+        raise ValueError(
+            "published_lists must be [/path/to/train.pkl, /path/to/val.pkl], "
+            f"but is {lists}"
         )
     train, test = lists
     options = {
@@ -362,29 +367,21 @@ def _read_json(path):
 
 def _read_kinetics(path):
     """Clips of Kinetics' annotations."""
-    with open_annotations(path) as file:
-        reader = csv.DictReader(file)
-        for row in reader:
-            try:
-                start, stop = map(_whole, (row["time_start"], row["time_end"]))
-                key = f"{row['youtube_id']}_{start:06d}_{stop:06d}"
-                label, split = row["label"], SPLIT_OF[row["split"]]
-            except (KeyError, TypeError, ValueError) as error:
-                raise ValueError(
-                    f"{path}, line {reader.line_num}: expected label, "
-                    "youtube_id, time_start, time_end (whole seconds) and "
-                    f"split (train, val, validate or test), got {row}"
-                ) from error
-            segments = [(0.0, float(stop - start), label)]
-            yield {"ID": key, "split": split, "segments": segments}
-
-
-def _whole(text):
-    """A whole number, also as pandas writes it in a column with holes."""
-    number = float(text)
-    if not number.is_integer():
-        raise ValueError(f"{text} is not a whole number")
-    return int(number)
+    columns = ("label", "youtube_id", "time_start", "time_end", "split")
+    for line, row in read_rows(path, columns):
+        try:
+            start = read_whole_number(row["time_start"])
+            stop = read_whole_number(row["time_end"])
+            key = f"{row['youtube_id']}_{start:06d}_{stop:06d}"
+            label, split = row["label"], SPLIT_OF[row["split"]]
+        except (KeyError, ValueError) as error:
+            raise ValueError(
+                f"{path}, line {line}: expected label, youtube_id, "
+                "time_start, time_end (whole seconds) and split (train, "
+                f"val, validate or test), got {row}"
+            ) from error
+        segments = [(0.0, float(stop - start), label)]
+        yield {"ID": key, "split": split, "segments": segments}
 
 
 def _find(key, table):
@@ -401,24 +398,19 @@ def _read_feature_manifest(path):
         )
     folder = os.path.dirname(os.path.abspath(path))
     rows = {}
-    with open(path, newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if not {"ID", "features"} <= set(reader.fieldnames or []):
-            raise ValueError(f"{path} has no columns ID and features")
-        for row in reader:
-            row["features"] = os.path.join(folder, row["features"])
-            rows[os.path.basename(row["ID"])] = row
+    for _, row in read_rows(path, ["ID", "features"]):
+        row["features"] = os.path.join(folder, row["features"])
+        rows[os.path.basename(row["ID"])] = row
     return rows
 
 
 def _read_failures(path):
     """ID to reason of the videos from which no features could be computed."""
     stem, extension = os.path.splitext(path)
-    try:
-        with open(f"{stem}_failures{extension}", newline="") as file:
-            return {
-                os.path.basename(row["ID"]): row["reason"]
-                for row in csv.DictReader(file)
-            }
-    except FileNotFoundError:
+    path = f"{stem}_failures{extension}"
+    if not os.path.exists(path):
         return {}
+    return {
+        os.path.basename(row["ID"]): row["reason"]
+        for _, row in read_rows(path, ["ID", "reason"])
+    }

@@ -44,10 +44,10 @@ def prepare_data(hparams):
         write_videos(hparams)
     if hparams["task"] == "distillation":
         prepare, source = prepare_moments, "video_folder"
-    elif hparams["published_lists"] is None:
-        prepare, source = prepare_features, "features"
-    else:
+    elif hparams["published_lists"]:
         prepare, source = prepare_published, "data_folder"
+    else:
+        prepare, source = prepare_features, "features"
     class_list = hparams["class_list"]
     if class_list is not None:
         class_list = find_beside(class_list, __file__)

@@ -5,7 +5,6 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import csv
 import os
 import re
 from collections import namedtuple
@@ -14,6 +13,11 @@ from speechbrain.utils.logger import get_logger
 
 from speechbrain_pib.utils.files import open_annotations
 from speechbrain_pib.utils.pickles import read_pickled_table
+from speechbrain_pib.utils.tables import (
+    read_csv,
+    read_rows,
+    read_whole_number,
+)
 
 logger = get_logger(__name__)
 
@@ -54,16 +58,18 @@ def read_class_labels(path):
     {'/m/09x0r': 'Speech'}
     """
     labels = {}
-    with open_annotations(path) as file:
-        for row in csv.DictReader(file):
-            if row.get("index") != str(len(labels)) or row["mid"] in labels:
-                raise ValueError(
-                    f"{path}: expected index,mid,display_name with index "
-                    f"{len(labels)} and a new mid, got {row}"
-                )
-            if "|" in row["display_name"]:
-                raise ValueError(f"{path}: '|' in {row['display_name']!r}")
-            labels[row["mid"]] = row["display_name"].strip()
+    for line, row in read_rows(path, ["index", "mid", "display_name"]):
+        mid, name = row["mid"], row["display_name"].strip()
+        try:
+            if read_whole_number(row["index"]) != len(labels):
+                raise ValueError(f"the index is not {len(labels)}")
+            if mid in labels:
+                raise ValueError(f"{mid} is there already")
+            if "|" in name:
+                raise ValueError(f"'|' in {name!r}")
+        except ValueError as error:
+            raise ValueError(f"{path}, line {line}: {error}: {row}") from error
+        labels[mid] = name
     return labels
 
 
@@ -122,26 +128,24 @@ def read_segments(path, labels):
 def _read_csv_rows(path):
     """Place, video, start and machine ids of each line."""
     declared, count = None, 0
-    with open_annotations(path) as file:
-        reader = csv.reader(file, skipinitialspace=True)
-        for row in reader:
-            if not row or (not count and row[0].startswith(("#", "YTID"))):
-                number = re.search(r"num_segs=(\d+)", ",".join(row))
-                declared = int(number[1]) if number else declared
-                continue
-            place = f"{path}, line {reader.line_num}"
-            count += 1
-            try:
-                video, start, _ = row[0].strip(), float(row[1]), float(row[2])
-            except (IndexError, ValueError) as error:
-                raise ValueError(
-                    f"{place}: expected a YouTube id, start and stop in "
-                    f"seconds and classes, got {row}"
-                ) from error
-            # A spreadsheet's quotes are part of the text.
-            names = ",".join(row[3:]).replace('"', "").split(",")
-            names = tuple(filter(None, map(str.strip, names)))
-            yield place, video, start, names
+    for line, row in read_csv(path, skipinitialspace=True):
+        if not count and row[0].startswith(("#", "YTID")):
+            number = re.search(r"num_segs=(\d+)", ",".join(row))
+            declared = int(number[1]) if number else declared
+            continue
+        place = f"{path}, line {line}"
+        count += 1
+        try:
+            video, start, _ = row[0].strip(), float(row[1]), float(row[2])
+        except (IndexError, ValueError) as error:
+            raise ValueError(
+                f"{place}: expected a YouTube id, start and stop in seconds "
+                f"and classes, got {row}"
+            ) from error
+        # A spreadsheet's quotes are part of the text.
+        names = ",".join(row[3:]).replace('"', "").split(",")
+        names = tuple(filter(None, map(str.strip, names)))
+        yield place, video, start, names
     if declared not in (None, count):
         logger.warning(
             "%s has %d segments, but says %d in its head",

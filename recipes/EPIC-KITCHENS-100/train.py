@@ -18,7 +18,7 @@ import numpy as np
 from epic_prepare import prepare_epic
 
 from speechbrain_pib.core import PlayItBackBrain, run_experiment
-from speechbrain_pib.epic.annotations import read_column, read_whole_number
+from speechbrain_pib.epic.annotations import read_column
 from speechbrain_pib.epic.metrics import summarize_actions
 from speechbrain_pib.epic.miniature import write_miniature
 from speechbrain_pib.epic.submissions import write_challenge_files
@@ -26,6 +26,7 @@ from speechbrain_pib.training.experiment import (
     load_challenge_data,
     start_experiment,
 )
+from speechbrain_pib.utils.tables import read_whole_number
 
 
 class EpicBrain(PlayItBackBrain):

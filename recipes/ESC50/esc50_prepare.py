@@ -4,7 +4,6 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import csv
 import itertools
 import os
 import tempfile
@@ -20,7 +19,7 @@ from speechbrain_pib.dataio.preparation import (
     match_clips,
     write_manifests,
 )
-from speechbrain_pib.utils.files import open_annotations
+from speechbrain_pib.utils.tables import read_rows, read_whole_number
 
 logger = get_logger(__name__)
 
@@ -139,21 +138,19 @@ def read_meta(path):
             "(audio/ and meta/esc50.csv), or use --download True"
         )
     clips = []
-    with open_annotations(path) as file:
-        reader = csv.DictReader(file)
-        for row in reader:
-            try:
-                clip = {
-                    "ID": os.path.splitext(row["filename"])[0],
-                    "fold": int(row["fold"]),
-                    "label": row["category"].strip(),
-                }
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                raise ValueError(
-                    f"{path}, line {reader.line_num}: expected the columns "
-                    f"filename, fold (a number) and category, got {row}"
-                ) from error
-            clips.append(clip)
+    for line, row in read_rows(path, ["filename", "fold", "category"]):
+        try:
+            clip = {
+                "ID": os.path.splitext(row["filename"])[0],
+                "fold": read_whole_number(row["fold"]),
+                "label": row["category"].strip(),
+            }
+        except ValueError as error:
+            raise ValueError(
+                f"{path}, line {line}: expected the columns filename, fold (a "
+                f"number) and category, got {row}"
+            ) from error
+        clips.append(clip)
     if not clips:
         raise ValueError(f"{path} lists no clips")
     return clips

@@ -25,7 +25,7 @@ def prepare_data(hparams):
         hparams["data_folder"],
         hparams["output_folder"],
         test_fold=hparams["test_fold"],
-        train_folds=hparams["train_folds"],
+        train_folds=hparams["train_folds"] or None,
         check_audio=hparams["check_audio"],
     )
 

@@ -7,7 +7,6 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import csv
 import itertools
 import os
 import re
@@ -23,7 +22,11 @@ from speechbrain_pib.dataio.preparation import (
     match_clips,
     write_manifests,
 )
-from speechbrain_pib.utils.files import open_annotations
+from speechbrain_pib.utils.tables import (
+    read_csv,
+    read_rows,
+    read_whole_number,
+)
 
 logger = get_logger(__name__)
 
@@ -150,26 +153,23 @@ def read_annotations(paths, classes, valid_fraction):
     for path in paths:
         if not os.path.isfile(path):
             raise ValueError(f"annotations: there is no file {path}")
-        with open_annotations(path) as file:
-            reader = csv.reader(file)
-            for row in filter(None, reader):
-                place = f"{path}, line {reader.line_num}"
-                clip = _read_row(row, path, place)
-                if clip["label"] not in known:
-                    raise ValueError(
-                        f"{place}: the label {clip['label']!r} is not in the "
-                        "class list"
-                    )
-                video = clip["ID"][:11]
-                clip["split"] = hold_out(clip["split"], video, valid_fraction)
-                first = clips.setdefault(clip["ID"], clip)
-                if first != clip:
-                    raise ValueError(
-                        f"{place}: {clip} contradicts "
-                        f"{places[clip['ID']]}: {first}"
-                    )
-                repeated += clip["ID"] in places
-                places.setdefault(clip["ID"], place)
+        for line, row in read_csv(path):
+            place = f"{path}, line {line}"
+            clip = _read_row(row, path, place)
+            if clip["label"] not in known:
+                raise ValueError(
+                    f"{place}: the label {clip['label']!r} is not in the "
+                    "class list"
+                )
+            video = clip["ID"][:11]
+            clip["split"] = hold_out(clip["split"], video, valid_fraction)
+            first = clips.setdefault(clip["ID"], clip)
+            if first != clip:
+                raise ValueError(
+                    f"{place}: {clip} contradicts {places[clip['ID']]}: {first}"
+                )
+            repeated += clip["ID"] in places
+            places.setdefault(clip["ID"], place)
     if repeated:
         logger.warning("%d repeated annotations count once", repeated)
     return list(clips.values())
@@ -179,7 +179,13 @@ def _read_row(row, path, place):
     """One annotation as a dict with ID, label and split (train or test)."""
     if len(row) == 4:
         video, start, label, split = (field.strip() for field in row)
-        name = f"{video}_{start:>06}"
+        try:
+            name = f"{video}_{read_whole_number(start):06d}"
+        except ValueError as error:
+            raise ValueError(
+                f"{place}: {row} has no start in whole seconds; such a file "
+                "has no header"
+            ) from error
         if split not in ("train", "test"):
             raise ValueError(f"{place}: the split {split!r} is not train/test")
     elif len(row) == 2:
@@ -231,17 +237,15 @@ def read_events(path):
     {'a': (0.5, 0.9)}
     """
     events = {}
-    with open_annotations(path) as file:
-        reader = csv.DictReader(file)
-        for row in reader:
-            try:
-                start, stop = float(row["start"]), float(row["stop"])
-                events[row["ID"]] = (start, stop)
-            except (KeyError, TypeError, ValueError) as error:
-                raise ValueError(
-                    f"{path}, line {reader.line_num}: expected ID,start,stop "
-                    f"with times in seconds, got {row}"
-                ) from error
+    for line, row in read_rows(path, ["ID", "start", "stop"]):
+        try:
+            start, stop = float(row["start"]), float(row["stop"])
+            events[row["ID"]] = (start, stop)
+        except ValueError as error:
+            raise ValueError(
+                f"{path}, line {line}: expected ID,start,stop with times in "
+                f"seconds, got {row}"
+            ) from error
     return events
 
 

@@ -105,9 +105,8 @@ def read_class_list(path):
     Raises
     ------
     ValueError
-        If the file is empty, has an empty or repeated line, or a name with
-        " => " in it, which SpeechBrain's label encoders cannot store, or with
-        "|", which stands between the labels of a clip.
+        If the file is empty, or a line is no class name, see
+        `check_class_names`.
 
     Example
     -------
@@ -120,15 +119,47 @@ def read_class_list(path):
         classes = [line.strip() for line in file.read().splitlines()]
     if not classes:
         raise ValueError(f"{path} holds no class names")
+    check_class_names(classes, path)
+    return classes
+
+
+def check_class_names(classes, path):
+    """Check that class names come back as they are from a file, one a line.
+
+    Arguments
+    ---------
+    classes : list of str
+        In the order of their indices.
+    path : str
+        The file, for messages.
+
+    Raises
+    ------
+    ValueError
+        If a name is empty, appears twice, has space at an end, a line break,
+        " => ", which SpeechBrain's label encoders cannot store, or "|", which
+        stands between the labels of a clip.
+
+    Example
+    -------
+    >>> check_class_names(["dog", "a|b"], "classes.txt")
+    Traceback (most recent call last):
+        ...
+    ValueError: classes.txt, line 2: '|' in 'a|b'
+    """
+    seen = set()
     for number, name in enumerate(classes, start=1):
+        place = f"{path}, line {number}"
         if not name:
-            raise ValueError(f"{path}, line {number}: empty class name")
+            raise ValueError(f"{place}: empty class name")
+        if name != name.strip() or len(name.splitlines()) > 1:
+            raise ValueError(f"{place}: line break or outer space in {name!r}")
         for sign in (" => ", "|"):
             if sign in name:
-                raise ValueError(f"{path}, line {number}: {sign!r} in {name!r}")
-        if name in classes[: number - 1]:
-            raise ValueError(f"{path}, line {number}: {name!r} appears twice")
-    return classes
+                raise ValueError(f"{place}: {sign!r} in {name!r}")
+        if name in seen:
+            raise ValueError(f"{place}: {name!r} appears twice")
+        seen.add(name)
 
 
 def report_coverage(found, missing, classes, save_folder):
@@ -161,6 +192,11 @@ def report_coverage(found, missing, classes, save_folder):
     coverage : dict
         What `coverage.json` holds.
 
+    Raises
+    ------
+    ValueError
+        If a class name would not come back, see `check_class_names`.
+
     Example
     -------
     >>> coverage = report_coverage(
@@ -174,6 +210,8 @@ def report_coverage(found, missing, classes, save_folder):
     >>> coverage["test"]["classes_without_clips"]
     ['cat']
     """
+    class_list = os.path.join(save_folder, "classes.txt")
+    check_class_names(classes, class_list)
     coverage, table = {}, []
     for split, rows in found.items():
         here, ids, silent = _count(rows)
@@ -202,7 +240,7 @@ def report_coverage(found, missing, classes, save_folder):
         ("split", "label", "expected", "found"),
         table,
     )
-    with atomic_writer(os.path.join(save_folder, "classes.txt")) as file:
+    with atomic_writer(class_list) as file:
         file.writelines(f"{name}\n" for name in classes)
     with atomic_writer(os.path.join(save_folder, "coverage.json")) as file:
         json.dump(coverage, file, indent=2)

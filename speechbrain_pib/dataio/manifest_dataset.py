@@ -14,9 +14,11 @@ import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.data_pipeline import DataPipeline
 
+from speechbrain_pib.utils.files import open_annotations
 from speechbrain_pib.utils.seeds import fold_seed
 
 NUMBERS = ("duration", "start", "stop", "event_start", "event_stop")
+STRICT = csv.reader([], strict=True).dialect  # made once, not for each row
 BLOCK_BYTES = 2**24  # searched for line ends at a time
 
 
@@ -105,19 +107,31 @@ class ManifestTable:
         if name not in self.columns:
             raise ValueError(f"{self.path} has no column {name}")
         place, known = self.columns.index(name), {}
-        with open(self.path, newline="", encoding="utf-8") as file:
-            rows = csv.reader(file)
-            next(rows)
-            return [
-                known.setdefault(row[place], self._convert(name, row[place]))
-                for row in rows
-            ]
+        with open_annotations(self.path) as file:
+            rows = csv.reader(file, STRICT)
+            try:
+                next(rows)
+                return [
+                    known.setdefault(
+                        row[place], self._convert(name, row[place])
+                    )
+                    for row in rows
+                ]
+            except (csv.Error, IndexError) as error:
+                raise ValueError(
+                    f"{self.path}, line {rows.line_num}: {error}"
+                ) from error
 
     def _split_line(self, line):
         """The values of a line, the header being line 0."""
         start = self.ends[line - 1] + 1 if line else 0
-        text = self.bytes[start : self.ends[line]].decode("utf-8")
-        return next(csv.reader([text]), [])
+        try:
+            text = self.bytes[start : self.ends[line]].decode("utf-8")
+            return next(csv.reader([text], STRICT), [])
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise ValueError(
+                f"{self.path}, line {line + 1}: not CSV in UTF-8 ({error})"
+            ) from error
 
     def _convert(self, column, value):
         """A value of a column, from its text."""

@@ -5,15 +5,13 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import csv
 import math
 import re
 
-from speechbrain_pib.utils.files import open_annotations
 from speechbrain_pib.utils.pickles import read_pickled_table
+from speechbrain_pib.utils.tables import read_rows, read_whole_number
 
 TIMESTAMP = re.compile(r"(-?)(\d+):([0-5]?\d):([0-5]?\d(?:\.\d*)?)")
-WHOLE_NUMBER = re.compile(r"(-?\d+)(?:\.0*)?")
 SOUNDS_SAMPLE_RATE = 24000  # Hz, of start_sample and stop_sample
 SAME_SECONDS = 0.01  # a timestamp is rounded, its sample is not
 ID_COLUMNS = ("narration_id", "annotation_id")
@@ -50,34 +48,6 @@ def read_timestamp(text):
     return -total if sign else total
 
 
-def read_whole_number(value):
-    """Read a whole number, also as pandas writes one in a column of floats.
-
-    Arguments
-    ---------
-    value : str or int or float
-        Such as "3", 3, "3.0" or 3.0.
-
-    Returns
-    -------
-    number : int
-
-    Raises
-    ------
-    ValueError
-        If it is anything else.
-
-    Example
-    -------
-    >>> read_whole_number("59184.0")
-    59184
-    """
-    match = WHOLE_NUMBER.fullmatch(str(value).strip())
-    if match is None:
-        raise ValueError(f"{value!r} is not a whole number")
-    return int(match[1])
-
-
 def read_table(path):
     """Read a published table.
 
@@ -108,26 +78,9 @@ def read_table(path):
         table = read_pickled_table(path)
         rows = [dict(zip(table, row)) for row in zip(*table.values())]
     else:
-        rows = _read_csv(path)
+        rows = [row for _, row in read_rows(path)]
     if not rows:
         raise ValueError(f"{path} has no rows")
-    return rows
-
-
-def _read_csv(path):
-    """Rows of a CSV file, each with no more values than there are columns."""
-    try:
-        with open_annotations(path) as file:
-            # A quote that nothing closes would swallow the rows after it.
-            rows = list(csv.DictReader(file, strict=True))
-    except csv.Error as error:
-        raise ValueError(f"{path} is not a CSV file ({error})") from error
-    for number, row in enumerate(rows, start=1):
-        if None in row:
-            raise ValueError(
-                f"{path}, row {number} after the header: {len(row[None])} "
-                f"values too many, {row[None]}"
-            )
     return rows
 
 

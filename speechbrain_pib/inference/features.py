@@ -11,7 +11,6 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import csv
 import hashlib
 import os
 from collections import defaultdict
@@ -27,12 +26,9 @@ from speechbrain_pib.dataio.video.features import FeatureStore
 from speechbrain_pib.dataio.video.files import find_videos, write_video_list
 from speechbrain_pib.dataio.video.steps import IMAGE_SIZE, VideoSteps
 from speechbrain_pib.utils.devices import check_device
-from speechbrain_pib.utils.files import (
-    file_state,
-    locked_folder,
-    open_annotations,
-)
+from speechbrain_pib.utils.files import file_state, locked_folder
 from speechbrain_pib.utils.silence import is_silent
+from speechbrain_pib.utils.tables import read_rows
 
 logger = get_logger(__name__)
 
@@ -125,7 +121,8 @@ def read_annotations(path):
     Raises
     ------
     ValueError
-        If it is not UTF-8, there is no column ID, or an ID appears twice.
+        If it is no CSV file in UTF-8, there is no column ID, or an ID appears
+        twice.
 
     Example
     -------
@@ -135,15 +132,11 @@ def read_annotations(path):
     {'v_1': {'label': 'Archery'}}
     """
     annotations = {}
-    with open_annotations(path) as file:
-        reader = csv.DictReader(file)
-        if "ID" not in (reader.fieldnames or []):
-            raise ValueError(f"{path} has no column ID")
-        for row in reader:
-            key = row.pop("ID")
-            if key in annotations:
-                raise ValueError(f"{path}: the ID {key} appears twice")
-            annotations[key] = row
+    for line, row in read_rows(path, ["ID"]):
+        key = row.pop("ID")
+        if key in annotations:
+            raise ValueError(f"{path}, line {line}: {key} appears twice")
+        annotations[key] = row
     return annotations
 
 

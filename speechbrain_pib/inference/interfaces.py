@@ -10,7 +10,10 @@ from speechbrain.inference.interfaces import Pretrained
 from speechbrain.utils.fetching import FetchSource
 
 from speechbrain_pib.inference.folders import check_folder, check_source
-from speechbrain_pib.utils.devices import check_device
+from speechbrain_pib.utils.devices import (
+    check_device,
+    warn_of_slow_precision,
+)
 
 
 class ExportedClassifier(Pretrained):
@@ -29,6 +32,7 @@ class ExportedClassifier(Pretrained):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        warn_of_slow_precision(self.precision, self.device)
         labels = self.hparams.label_encoder
         labels.expect_len(self.num_classes)
         if len(labels) != self.num_classes:

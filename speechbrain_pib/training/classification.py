@@ -27,7 +27,9 @@ from speechbrain_pib.training.loading import (
 )
 from speechbrain_pib.training.optimizers import parameter_groups
 from speechbrain_pib.training.statistics import StageStatistics
+from speechbrain_pib.utils.devices import warn_of_slow_precision
 from speechbrain_pib.utils.files import hash_ids
+from speechbrain_pib.utils.printing import show
 from speechbrain_pib.utils.seeds import fold_seed
 
 logger = get_logger(__name__)
@@ -77,6 +79,8 @@ class ClassificationBrain(sb.Brain):
 
     def __init__(self, *args, label_encoder=None, coverage=None, **kwargs):
         super().__init__(*args, **kwargs)
+        for precision in {self.precision, self.eval_precision}:
+            warn_of_slow_precision(precision, self.device)
         self.label_encoder = label_encoder
         self.coverage = coverage
         self.statistics = StageStatistics()
@@ -390,7 +394,7 @@ class ClassificationBrain(sb.Brain):
             self.class_names,
             self.output,
         )
-        print(text)
+        show(text)
 
     def summarize(self, scores, targets, ids):
         """Compute the metrics of the scores of all clips.

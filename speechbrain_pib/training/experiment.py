@@ -67,6 +67,8 @@ def start_experiment(script, miniature=None, arguments=None):
 
     Raises
     ------
+    SystemExit
+        If the command line is wrong; standard error says why, in one line.
     ValueError
         If the folder holds a training with other settings, or another run is
         in it.
@@ -78,14 +80,18 @@ def start_experiment(script, miniature=None, arguments=None):
     ... )  # doctest: +SKIP
     """
     sys.excepthook = _print_message
-    hparams_file, run_opts, overrides = parse_recipe_arguments(
-        script, miniature, arguments
-    )
+    try:
+        hparams_file, run_opts, overrides = parse_recipe_arguments(
+            script, miniature, arguments
+        )
+    except (OSError, ValueError) as error:
+        print(f"{os.path.basename(script)}: {error}", file=sys.stderr)
+        sys.exit(2)
     if not torch.distributed.is_initialized():
         ddp_init_group(run_opts)
     folder = OutputFolder(script, hparams_file, overrides, run_opts)
     continued = run_on_main(folder.enter)
-    with open(hparams_file) as file:
+    with open(hparams_file, encoding="utf-8") as file:
         hparams = load_hyperpyyaml(file, overrides)
     if not continued:
         folder.begin()

@@ -113,7 +113,7 @@ def _flatten(node, name):
     if isinstance(node, dict):
         for key, value in node.items():
             yield from _flatten(value, f"{name}.{key}")
-    elif isinstance(node, list):
+    elif isinstance(node, list) and node:
         for index, value in enumerate(node):
             yield from _flatten(value, f"{name}[{index}]")
     elif not tag.startswith("!"):

@@ -36,6 +36,7 @@ from speechbrain_pib.lobes.models.skimming_published import PublishedSkimmer
 from speechbrain_pib.training.classification import ClassificationBrain
 from speechbrain_pib.training.experiment import train_and_test
 from speechbrain_pib.training.optimizers import part_groups
+from speechbrain_pib.utils.printing import show
 from speechbrain_pib.utils.skimming_weights import load_fusion, load_skimmer
 
 logger = get_logger(__name__)
@@ -338,7 +339,7 @@ class SkimmingBrain(ClassificationBrain):
             {name: str(viewing) for name, viewing in self._viewings().items()},
             self.pictures,
         )
-        print(text)
+        show(text)
 
     def _keep_pictures(self, output, batch):
         """Keep the first videos of the test for drawing."""

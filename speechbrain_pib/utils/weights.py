@@ -242,10 +242,13 @@ def load_data(path):
         with torch.serialization.safe_globals(_numpy_scalars()):
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
+        # torch's own words advise to run whatever the file holds.
+        named = re.search(r"GLOBAL ([\w.]+)", str(error))
+        reason = f"it names {named[1]}" if named else type(error).__name__
         raise ValueError(
-            f"{path} is not a file of plain weights that torch.load("
-            f"weights_only=True) reads: {error}"
-        ) from error
+            f"{path} is not a file of plain weights ({reason}); nothing in it "
+            "was run. Save a state_dict() of tensors alone"
+        ) from None
 
 
 def _numpy_scalars():

@@ -11,8 +11,42 @@ from speechbrain_pib.lobes.models.latent_decoder import LatentDecoder
 from speechbrain_pib.lobes.models.mvitv2 import MViTv2
 from speechbrain_pib.lobes.models.playitback import PlayItBack
 from speechbrain_pib.lobes.models.slot_attention import SlotSelector
+from speechbrain_pib.utils.devices import computes_bfloat16
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+def worth_measuring(precisions, device):
+    """Leaves out what a device has no instructions for, and says so.
+
+    Arguments
+    ---------
+    precisions : list of str
+        Of "fp32" and "bf16".
+    device : torch.device
+        Where to compute.
+
+    Returns
+    -------
+    precisions : list of str
+        Those that are left.
+
+    Raises
+    ------
+    SystemExit
+        If none is left.
+    """
+    if "bf16" not in precisions or computes_bfloat16(device):
+        return precisions
+    line = (
+        f"bf16 is left out: {device} has no instructions for it, a single "
+        "product of matrices may take a minute"
+    )
+    left = [precision for precision in precisions if precision != "bf16"]
+    if not left:
+        raise SystemExit(line)
+    print(line)
+    return left
 
 
 def build_model(variant, replays, **options):

@@ -15,7 +15,7 @@ import json
 
 import torch
 from measure import hardware, median_seconds
-from models import DTYPES, autocast
+from models import DTYPES, autocast, worth_measuring
 
 from speechbrain_pib.lobes.models.skimming_published import PublishedSkimmer
 
@@ -102,7 +102,7 @@ def main():
             return skimmer(features, attention=attention).logits
 
     functions = {"as published": lambda: published(skimmer, features)}
-    for precision in DTYPES:
+    for precision in worth_measuring(list(DTYPES), device):
         for attention in ("soft", "hard"):
             functions[f"{attention}, {precision}"] = (
                 lambda a=attention, p=precision: skim(a, p)

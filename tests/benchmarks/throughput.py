@@ -23,7 +23,13 @@ import torch
 from baseline import published, unfused
 from front_end import front_end_rows
 from measure import count_flops, hardware, matmul_peak, median_seconds
-from models import DTYPES, autocast, build_model, noise
+from models import (
+    DTYPES,
+    autocast,
+    build_model,
+    noise,
+    worth_measuring,
+)
 from training import training_rows
 
 REPLAYS = 3
@@ -291,9 +297,11 @@ def main():
     device = torch.device(arguments.device)
     report = {"hardware": hardware(device), "arguments": vars(arguments)}
     print(json.dumps(report["hardware"], indent=4))
+    arguments.precision = worth_measuring(arguments.precision, device)
     peaks = {
-        precision: matmul_peak(dtype, device)
-        for precision, dtype in DTYPES.items()
+        precision: matmul_peak(DTYPES[precision], device)
+        # What is compared with is computed in fp32.
+        for precision in dict.fromkeys(["fp32", *arguments.precision])
     }
     report["matmul_peak"] = peaks
     for precision, peak in peaks.items():

@@ -9,7 +9,7 @@ import torch
 from speechbrain.utils.checkpoints import Checkpointer
 from speechbrain.utils.epoch_loop import EpochCounter
 
-from speechbrain_pib.core import PlayItBackBrain
+from speechbrain_pib.core import PlayItBackBrain, run_experiment
 from speechbrain_pib.lobes.features import MultiHopFbank
 from speechbrain_pib.lobes.models.convnet import ConvNet
 from speechbrain_pib.lobes.models.latent_decoder import LatentDecoder
@@ -306,3 +306,27 @@ def test_a_control_replays_as_many_seconds_as_it_is_told(brain):
     )
     brain.compute_forward(make_batch(brain), sb.Stage.VALID)
     assert replayed[0].sum(dim=2).flatten().tolist() == [7, 7, 7]
+
+
+@pytest.mark.parametrize("option", ["precision", "eval_precision"])
+def test_slow_bfloat16_is_warned_of(monkeypatch, caplog, option):
+    monkeypatch.setattr(
+        torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False
+    )
+    model = torch.nn.Linear(1, 1)
+    hparams = {"model": model, "ema_decay": None}
+    for precision in ("fp32", "bf16"):
+        caplog.clear()
+        PlayItBackBrain(
+            {"model": model},
+            hparams=hparams,
+            run_opts={"device": "cpu", option: precision},
+        )
+        warned = "cpu has no instructions for bfloat16" in caplog.text
+        assert warned is (precision == "bf16")
+
+
+def test_controls_that_do_not_exist_are_an_error_before_the_training():
+    hparams = {"controls": ["random", "loudly"]}
+    with pytest.raises(ValueError, match="controls are .*, not loudly"):
+        run_experiment(PlayItBackBrain, hparams, {"test_only": False}, None)

@@ -13,7 +13,6 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import csv
 import hashlib
 import json
 import os
@@ -38,6 +37,7 @@ from speechbrain_pib.dataio.packing.shards import (
 )
 from speechbrain_pib.utils.files import file_state, from_cell, locked_folder
 from speechbrain_pib.utils.processes import map_processes
+from speechbrain_pib.utils.tables import read_rows
 
 SPLITS = ("train", "valid", "test", "submission")
 
@@ -206,9 +206,9 @@ def _read_missing(path):
     """Rows of a `missing.csv`, none if there is no such file."""
     if not os.path.exists(path):
         return []
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        return [{**row, "label": from_cell(row["label"])} for row in rows]
+    return [
+        {**row, "label": from_cell(row["label"])} for _, row in read_rows(path)
+    ]
 
 
 def _packed_rows(table, packed):

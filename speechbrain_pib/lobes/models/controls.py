@@ -12,6 +12,35 @@ import zlib
 
 import torch
 
+CONTROLS = ("same_hop", "random", "loudest", "event")
+
+
+def check_controls(names):
+    """Raise if there is no such control.
+
+    Arguments
+    ---------
+    names : list of str
+        Controls for a test.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not among CONTROLS.
+
+    Example
+    -------
+    >>> check_controls(["random", "loudly"])
+    Traceback (most recent call last):
+        ...
+    ValueError: controls are same_hop, random, loudest, event, not loudly
+    """
+    unknown = [str(name) for name in names if name not in CONTROLS]
+    if unknown:
+        raise ValueError(
+            f"controls are {', '.join(CONTROLS)}, not {', '.join(unknown)}"
+        )
+
 
 def random_segments(places, widths, n_frames):
     """Select one segment of each clip at a given place.

@@ -14,8 +14,8 @@ from speechbrain_pib.epic.annotations import (
     read_table,
     read_timestamp,
     read_video_durations,
-    read_whole_number,
 )
+from speechbrain_pib.utils.tables import read_whole_number
 
 HEADER = "narration_id,participant_id,video_id,start_timestamp,stop_timestamp"
 ROW = "P01_11_0,P01,P01_11,00:00:01.50,01:00:02.5"
@@ -111,18 +111,6 @@ def test_samples_that_contradict_the_timestamps_are_an_error(
         read_sound(tmp_path, times)
 
 
-@pytest.mark.parametrize("value", ["3", "3.0", "3.", " 3 ", 3, 3.0])
-def test_whole_numbers_may_be_written_as_floats(value):
-    number = read_whole_number(value)
-    assert number == 3 and type(number) is int
-
-
-@pytest.mark.parametrize("value", ["3.5", "", "nan", "1e3", "0x3", True, None])
-def test_other_numbers_are_an_error(value):
-    with pytest.raises(ValueError, match="is not a whole number"):
-        read_whole_number(value)
-
-
 def test_tables_that_pandas_saved_again_are_read(tmp_path):
     times = "00:00:02.466,00:00:05.315,59184.0,127560.0"
     segment = read_sound(tmp_path, times, end="d,rustle,4.0")
@@ -156,10 +144,8 @@ def test_form_of_the_file_does_not_matter(tmp_path):
     "content, message",
     [
         (HEADER.encode("utf-16"), "not UTF-8"),
-        (f"{HEADER},\xe9\n{ROW},\xe9\n".encode("latin-1"), "not UTF-8"),
-        (f"{HEADER},x\n{ROW},{'x' * 131073}\n".encode(), "field larger than"),
         (f'{HEADER},x\n{ROW},"y\n{ROW},y\n'.encode(), "unexpected end"),
-        (f"{HEADER}\n{ROW},y,z\n".encode(), r"row 1.*2 values too many"),
+        (f"{HEADER}\n{ROW},y,z\n".encode(), "line 2.*'y', 'z'"),
     ],
 )
 def test_what_is_no_table_is_an_error_with_its_name(tmp_path, content, message):

@@ -371,3 +371,16 @@ def test_real_recordings_are_classified(classifier, shared):
         assert heard.windows[-1][1] == pytest.approx(info.duration, abs=0.01)
         assert heard.probabilities.sum().item() == pytest.approx(1.0)
         assert len(heard.segments) == classifier.mods.model.replays
+
+
+def test_slow_bfloat16_is_warned_of(exported, monkeypatch, caplog):
+    monkeypatch.setattr(
+        torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False
+    )
+    for precision in ("fp32", "bf16"):
+        caplog.clear()
+        PlayItBackClassifier.from_hparams(
+            exported.folder, run_opts={"device": "cpu", "precision": precision}
+        )
+        warned = "cpu has no instructions for bfloat16" in caplog.text
+        assert warned is (precision == "bf16")

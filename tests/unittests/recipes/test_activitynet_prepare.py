@@ -149,7 +149,7 @@ def test_files_of_another_form_are_named(folder):
     with pytest.raises(ValueError, match="is not the JSON file of Activity"):
         prepare(folder)
     (folder / "features.csv").write_text("ID,path\na,b\n")
-    with pytest.raises(ValueError, match="no columns ID and features"):
+    with pytest.raises(ValueError, match="features.csv has no column features"):
         prepare(folder)
 
 

@@ -99,7 +99,7 @@ def refusal(start, folder, *arguments, **options):
         ("--lr=0.5", "lr: 0.0005 then, 0.5 now"),
         ("--seed=2", "seed: 1234 then, 2 now"),
         ("--selection=random", "selection: learned then, random now"),
-        ("--depths=[1, 1]", "depths: None then, not there now"),
+        ("--depths=[1, 1]", "depths: [] then, not there now"),
         ("--precision=bf16", "precision: fp32 then, bf16 now"),
         ("--max_grad_norm=1.0", "max_grad_norm: 5.0 then, 1.0 now"),
         ("--grad_accumulation_factor=2", "grad_accumulation_factor: 1 then"),

@@ -213,3 +213,21 @@ def test_a_head_for_other_classes_cannot_stay_frozen(tmp_path):
     start(7, freeze=False)
     with pytest.raises(ValueError, match="other classes: train a backbone"):
         start(7, freeze=True)
+
+
+@pytest.mark.parametrize(
+    "value, named",
+    [
+        (SimpleNamespace(a=1), "types.SimpleNamespace"),
+        (print, "print"),
+        (3, ""),
+    ],
+)
+def test_nobody_is_told_to_run_what_a_file_holds(tmp_path, value, named):
+    path = str(tmp_path / "weights.ckpt")
+    torch.save({"weight": value}, path)
+    with pytest.raises(ValueError, match="weights.ckpt") as error:
+        read_state(path)
+    message = str(error.value)
+    assert named in message and len(message.splitlines()) == 1
+    assert "weights_only" not in message and error.value.__cause__ is None
