@@ -241,3 +241,118 @@ def test_a_smaller_last_batch_is_heard_as_if_it_were_full(brain):
     assert part.logits.shape[0] == 2 and part.hop_length == whole.hop_length
     assert torch.allclose(part.logits, whole.logits[:2], atol=1e-5)
     assert torch.equal(part.masks, whole.masks[:2])
+
+
+def make_batch(brain, clips=3, views=1):
+    """Noise, with as many labels."""
+    samples = brain.hparams.model.fbank.n_samples
+    tensors = {
+        "wavs": torch.randn(clips, views, samples),
+        "lengths": torch.linspace(0.5, 1.0, clips * views).view(clips, views),
+        "target": torch.eye(3)[:clips],
+        "readable": torch.ones(clips, 1, dtype=torch.bool),
+    }
+    batch = SimpleNamespace(
+        id=[f"clip{number}" for number in range(clips)],
+        **{
+            name: SimpleNamespace(data=tensor.to(brain.device))
+            for name, tensor in tensors.items()
+        },
+    )
+    batch.to = lambda *_, **__: batch
+    return batch
+
+
+class Negation(torch.nn.Module):
+    """Stands for an augmentation."""
+
+    def forward(self, wavs):
+        """The same sound, other numbers."""
+        return -wavs
+
+
+class HalfMixing(torch.nn.Module):
+    """Stands for a mixing: with the clip before, in equal shares."""
+
+    def forward(self, wavs, targets):
+        """Both of half of each."""
+        return (wavs + wavs.roll(1, 0)) / 2, (targets + targets.roll(1, 0)) / 2
+
+
+def test_training_hears_augmented_mixtures_and_evaluation_the_clips(brain):
+    heard = []
+    brain.modules["augment"] = Negation()
+    brain.modules["mixing"] = HalfMixing()
+    brain.modules.model.register_forward_pre_hook(
+        lambda _, inputs: heard.append(inputs[:2])
+    )
+    batch = make_batch(brain)
+    clips, eye = batch.wavs.data[:, 0], batch.target.data
+    brain.on_stage_start(sb.Stage.VALID, 1)
+    for stage in sb.Stage:
+        _, targets = brain.compute_forward(batch, stage)
+        (wavs, lengths), training = heard.pop(), stage == sb.Stage.TRAIN
+        mixtures = -(clips + clips[[2, 0, 1]]) / 2 if training else clips
+        shares = (eye + eye[[2, 0, 1]]) / 2 if training else eye
+        torch.testing.assert_close(wavs, mixtures)
+        torch.testing.assert_close(targets, shares)
+        # The padding of mixtures lies anywhere.
+        assert lengths is None if training else lengths is not None
+
+
+def test_scores_are_the_mean_of_the_probabilities_of_all_views(brain):
+    brain.on_stage_start(sb.Stage.VALID, 1)
+    batch = make_batch(brain, clips=2, views=3)
+    logits = 3 * torch.randn(6, 3, device=brain.device)
+    output = SimpleNamespace(logits=logits)
+    brain._keep_scores(output, batch, sb.Stage.VALID)
+    scores = brain.scores.gather().scores["fused"]
+    for clip in range(2):
+        views = logits[3 * clip : 3 * clip + 3].softmax(dim=-1)
+        expected = sum(views) / 3
+        assert scores[clip] == pytest.approx(expected.cpu().numpy())
+
+
+@pytest.mark.parametrize("control", ["random", "loudest", "same_hop"])
+def test_controls_replay_as_much_as_the_first_selection(brain, control):
+    brain.on_stage_start(sb.Stage.TEST)
+    brain.hparams.controls = [control]
+    batch = make_batch(brain, views=2)
+    wanted = torch.tensor([0, 1, 4, 9, 13, 20]).unsqueeze(1)
+    frames = torch.arange(20)
+    first = (frames < wanted).to(brain.device)
+    log_mel = torch.randn(6, 2, 20, 16, device=brain.device)
+    output = SimpleNamespace(
+        masks=torch.stack([first, ~first], dim=1), log_mel=log_mel
+    )
+    replayed = []
+
+    def listen(wavs, lengths, masks, stage):
+        replayed.append(masks)
+        return SimpleNamespace(logits=torch.zeros(6, 3))
+
+    brain._listen = listen
+    logits = brain._control_logits(output, batch, sb.Stage.TEST)
+    assert list(logits) == [f"fused_{control}"]
+    (masks,) = replayed
+    assert masks.shape == (6, 1, 20)
+    widths = 0 * wanted if control == "same_hop" else wanted
+    assert torch.equal(masks.sum(dim=2).cpu(), widths)
+    if control == "loudest":
+        magnitude = log_mel[:, 0].exp().sum(dim=2)
+        least = magnitude.masked_fill(~masks[:, 0], torch.inf).amin(dim=1)
+        most = magnitude.masked_fill(masks[:, 0], 0.0).amax(dim=1)
+        assert (least > most).all()
+
+
+def test_a_control_replays_as_many_seconds_as_it_is_told(brain):
+    brain.on_stage_start(sb.Stage.VALID, 1)
+    fbank = brain.hparams.model.fbank
+    brain.hparams.selection = "random"
+    brain.hparams.random_seconds = 7.2 * fbank.hop_length / fbank.sample_rate
+    replayed = []
+    brain.modules.model.register_forward_pre_hook(
+        lambda _, inputs: replayed.append(inputs[2])
+    )
+    brain.compute_forward(make_batch(brain), sb.Stage.VALID)
+    assert replayed[0].sum(dim=2).flatten().tolist() == [7, 7, 7]

@@ -32,11 +32,12 @@ def test_closed_form():
 
 
 def test_temperature_softens_both_and_is_squared():
+    # At a temperature of 2, p_V = (3/4, 1/4) and p = (1/5, 4/5).
     teacher = torch.tensor([[2 * math.log(3.0), 0.0]])
-    student = torch.tensor([[0.0, 0.0]])
+    student = torch.tensor([[0.0, 2 * math.log(4.0)]])
     z = torch.zeros(1, 4)
     losses = DistillationLoss(temperature=2.0)(z, student, z, teacher)
-    expected = 4 * (0.75 * math.log(1.5) + 0.25 * math.log(0.5))
+    expected = 4 * (0.75 * math.log(0.75 / 0.2) + 0.25 * math.log(0.25 / 0.8))
     assert float(losses["divergence"]) == pytest.approx(expected)
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from speechbrain_pib.lobes.models.mvitv2 import MViTv2
+from speechbrain_pib.lobes.models.mvitv2 import MultiscaleBlock, MViTv2
 from speechbrain_pib.utils.weights import convert_backbone, load_weights
 from tests.helpers import read_published
 
@@ -52,6 +52,20 @@ def test_tokens_see_the_time_that_they_claim():
         impulse[:, int(positions[step])] = 5.0
         change = backbone(impulse)[0] - backbone(silence)[0]
         assert change.abs().sum(dim=(0, 2, 3)).argmax() == step
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+def test_stochastic_depth_rises_linearly_over_the_blocks(rate):
+    backbone = MViTv2(5, embed_dim=8, depths=[1, 2, 1], drop_path=rate)
+    rates = [block.drop_path.rate for block in backbone.blocks]
+    assert rates == pytest.approx([0.0, rate / 3, 2 * rate / 3, rate])
+
+
+def test_stochastic_depth_drops_both_branches_of_a_block():
+    block = MultiscaleBlock(8, 8, 1, drop_path=0.999999)
+    grid = torch.randn(2, 5, 4, 8)
+    assert torch.equal(block(grid), grid)
+    assert not torch.equal(block.eval()(grid), grid)
 
 
 def test_unknown_variant_is_named():

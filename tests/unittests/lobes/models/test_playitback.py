@@ -1,5 +1,6 @@
 """The whole model: gradient, determinism, independence, odd input."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -183,6 +184,38 @@ def test_given_masks_replace_the_selection():
     assert inside == pytest.approx(FRAMES * 40 / 120, abs=1)
 
 
+def test_each_replay_has_its_own_mask():
+    model = build(2).eval()
+    masks = torch.zeros(3, 2, FRAMES, dtype=torch.bool)
+    masks[:, 0, 20:40] = True
+    masks[:, 1, 50:80] = True
+    centres = model(noise(), masks=masks).centres
+    for replay in (1, 2):
+        density = replay_density(masks[:, replay - 1], replay + 1)
+        expected = (frame_positions(density) - 0.5) * HOP
+        assert torch.equal(centres[:, replay], expected)
+
+
+def test_the_decoder_is_told_the_original_time_of_each_step():
+    model, told = build(2).eval(), []
+    model.decoder.register_forward_pre_hook(
+        lambda _, inputs: told.append(inputs[1])
+    )
+    centres = model(noise()).centres
+    steps = model.backbone.token_positions(FRAMES)
+    (times,) = told
+    uniform = torch.linspace(-1, 1, len(steps)).expand(3, -1)
+    torch.testing.assert_close(times[:, 0], uniform)
+    first, last = steps[0] * HOP, steps[-1] * HOP
+    for clip in range(3):
+        for replay in (1, 2):
+            samples = np.interp(steps, np.arange(FRAMES), centres[clip, replay])
+            expected = 2 * (samples - first.item()) / (last - first).item() - 1
+            seen = times[clip, replay].numpy()
+            np.testing.assert_allclose(seen, expected, atol=1e-4)
+            assert np.abs(seen - uniform[clip].numpy()).max() > 0.01
+
+
 def test_padding_is_never_selected():
     model = build(2).eval()
     wavs = torch.randn(3, HOP * FRAMES)
@@ -190,6 +223,49 @@ def test_padding_is_never_selected():
     masks = model(wavs, torch.full((3,), 0.5)).masks
     assert masks.any()
     assert not masks[:, :, FRAMES // 2 + 1 :].any()
+
+
+def test_the_selector_is_told_of_the_padding():
+    model = build(1).eval()
+    lengths = torch.tensor([0.3, 0.6, 1.0])
+    output = model(noise(), lengths)
+    steps = model.backbone.token_positions(FRAMES)
+    for replay in range(2):
+        frames = output.centres[:, replay] / HOP
+        heard = torch.stack(
+            [frames[:, int(step)] <= lengths * FRAMES - 0.5 for step in steps],
+            dim=1,
+        )
+        grid = output.grids[:, replay]
+        attention = model.selector(grid, heard)[:, 0] * heard
+        torch.testing.assert_close(output.attention[:, replay], attention)
+        untold = model.selector(grid)[:, 0] * heard
+        assert not torch.allclose(output.attention[:2, replay], untold[:2])
+
+
+class RecordingSpecAugment(SpecAugment):
+    """Keeps what it draws."""
+
+    def draw(self, *sizes):
+        """As drawn."""
+        self.drawn = super().draw(*sizes)
+        return self.drawn
+
+
+def test_training_hides_the_same_original_time_from_every_pass():
+    augment = RecordingSpecAugment(2, 30, 2, 8)
+    model = build(2, augment=augment).train()
+    wavs = noise()
+    output = model(wavs)
+    for replay in range(3):
+        centres = output.centres[:, replay]
+        clean = model.fbank(wavs, centres)
+        masked = augment(clean, centres / HOP + 0.5, augment.drawn)
+        assert torch.equal(output.log_mel[:, replay], masked)
+        assert not torch.equal(masked, clean)
+    output = model.eval()(wavs)
+    clean = model.fbank(wavs, output.centres[:, 0])
+    assert torch.equal(output.log_mel[:, 0], clean)
 
 
 def test_a_finer_replay_shows_what_the_waveform_holds():
