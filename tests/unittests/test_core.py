@@ -250,17 +250,38 @@ def test_training_hears_augmented_mixtures_and_evaluation_the_clips(brain):
         assert lengths is None if training else lengths is not None
 
 
-def test_scores_are_the_mean_of_the_probabilities_of_all_views(brain):
+def test_every_view_is_a_clip_with_the_target_of_its_own(brain):
     brain.on_stage_start(sb.Stage.VALID, 1)
+    heard = []
+    brain.modules.model.register_forward_pre_hook(
+        lambda _, inputs: heard.append(inputs[:2])
+    )
     batch = make_batch(brain, clips=2, views=3)
-    logits = 3 * torch.randn(6, 3, device=brain.device)
-    output = SimpleNamespace(logits=logits)
-    brain._keep_scores(output, batch, sb.Stage.VALID)
-    scores = brain.scores.gather().scores["fused"]
-    for clip in range(2):
-        views = logits[3 * clip : 3 * clip + 3].softmax(dim=-1)
-        expected = sum(views) / 3
-        assert scores[clip] == pytest.approx(expected.cpu().numpy())
+    _, targets = brain.compute_forward(batch, sb.Stage.VALID)
+    ((wavs, lengths),) = heard
+    for row in range(6):
+        clip, view = divmod(row, 3)
+        assert torch.equal(wavs[row], batch.wavs.data[clip, view])
+        assert lengths[row] == batch.lengths.data[clip, view]
+        assert torch.equal(targets[row], batch.target.data[clip])
+
+
+def test_scores_are_the_mean_of_the_probabilities_of_all_views(brain):
+    brain.on_stage_start(sb.Stage.TEST)
+    brain.hparams.controls, brain.hparams.pictures = [], 0
+    batch = make_batch(brain, clips=2, views=3)
+    logits = 3 * torch.randn(3, 6, 3, device=brain.device)
+    output = SimpleNamespace(
+        logits=logits[0], pass_logits=logits[1:].transpose(0, 1), masks=None
+    )
+    brain._keep_scores(output, batch, sb.Stage.TEST)
+    scores = brain.scores.gather().scores
+    assert set(scores) == {"fused", "pass_0", "pass_1"}
+    for name, values in zip(("fused", "pass_0", "pass_1"), logits):
+        for clip in range(2):
+            views = values[3 * clip : 3 * clip + 3].softmax(dim=-1)
+            expected = sum(views) / 3
+            assert scores[name][clip] == pytest.approx(expected.cpu().numpy())
 
 
 @pytest.mark.parametrize("control", ["random", "loudest", "same_hop"])
@@ -275,16 +296,15 @@ def test_controls_replay_as_much_as_the_first_selection(brain, control):
     output = SimpleNamespace(
         masks=torch.stack([first, ~first], dim=1), log_mel=log_mel
     )
-    replayed = []
-
-    def listen(wavs, lengths, masks, stage):
-        replayed.append(masks)
-        return SimpleNamespace(logits=torch.zeros(6, 3))
-
-    brain._listen = listen
+    heard = []
+    brain.modules.model.register_forward_pre_hook(
+        lambda _, inputs: heard.append(inputs)
+    )
     logits = brain._control_logits(output, batch, sb.Stage.TEST)
     assert list(logits) == [f"fused_{control}"]
-    (masks,) = replayed
+    ((wavs, lengths, masks),) = heard
+    assert torch.equal(wavs, batch.wavs.data.flatten(0, 1))
+    assert torch.equal(lengths, batch.lengths.data.flatten())
     assert masks.shape == (6, 1, 20)
     widths = 0 * wanted if control == "same_hop" else wanted
     assert torch.equal(masks.sum(dim=2).cpu(), widths)
@@ -293,6 +313,64 @@ def test_controls_replay_as_much_as_the_first_selection(brain, control):
         least = magnitude.masked_fill(~masks[:, 0], torch.inf).amin(dim=1)
         most = magnitude.masked_fill(masks[:, 0], 0.0).amax(dim=1)
         assert (least > most).all()
+
+
+def test_the_event_is_replayed_where_it_is_known(brain):
+    brain.on_stage_start(sb.Stage.TEST)
+    brain.hparams.controls = ["event"]
+    batch = make_batch(brain)
+    replayed = []
+    brain.modules.model.register_forward_pre_hook(
+        lambda _, inputs: replayed.append(inputs[2])
+    )
+    output = SimpleNamespace(
+        masks=torch.ones(3, 2, 20, device=brain.device),
+        log_mel=torch.zeros(3, 2, 20, 16, device=brain.device),
+    )
+    assert brain._control_logits(output, batch, sb.Stage.TEST) == {}
+    fbank = brain.hparams.model.fbank
+    frames = torch.tensor([[0.0, 3.0], [4.5, 9.5], [17.0, 90.0]])
+    seconds = frames * fbank.hop_length / fbank.sample_rate
+    batch.event = SimpleNamespace(data=seconds.to(brain.device))
+    brain._control_logits(output, batch, sb.Stage.TEST)
+    chosen = [mask.nonzero().flatten().tolist() for mask in replayed[0][:, 0]]
+    assert chosen == [[0, 1, 2], [5, 6, 7, 8, 9], [17, 18, 19]]
+
+
+def test_training_replays_other_random_segments_each_time(brain):
+    batch = make_batch(brain, views=2)
+    first, second = (
+        brain._random_places(batch, sb.Stage.TRAIN) for _ in range(2)
+    )
+    assert len({*first.tolist(), *second.tolist()}) == 12
+
+
+def test_the_overlap_with_the_event_is_told_of_each_pass(brain):
+    brain.on_stage_start(sb.Stage.TEST)
+    batch = make_batch(brain, clips=2)
+    hop = brain._hop_seconds
+    # The time of frames 4 to 7.
+    events = torch.tensor([[3.5, 7.5]] * 2) * hop
+    batch.event = SimpleNamespace(data=events.to(brain.device))
+    masks = torch.zeros(2, 2, 20, dtype=torch.bool, device=brain.device)
+    masks[:, 0, 4:8] = True
+    masks[0, 1, 6:12] = True
+    brain._keep_overlap(SimpleNamespace(masks=masks), batch)
+    passes = brain.describe_test()["overlap"]
+    assert list(passes) == ["pass_0", "pass_1"]
+    for name, overlap, share in (
+        ("pass_0", 1.0, 4 / 20),
+        ("pass_1", 2 / 8 / 2, 6 / 20 / 2),
+    ):
+        found = passes[name]
+        assert found["intersection_over_union"] == pytest.approx(overlap)
+        assert found["share_selected"] == pytest.approx(share)
+
+
+def test_lower_layers_learn_more_slowly_where_it_is_asked_for(brain):
+    brain.hparams.layer_decay = 0.5
+    scales = {group["lr_scale"] for group in brain.make_parameter_groups()}
+    assert min(scales) < 1.0 and max(scales) == 1.0
 
 
 def test_a_control_replays_as_many_seconds_as_it_is_told(brain):

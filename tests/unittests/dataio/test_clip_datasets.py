@@ -1,6 +1,7 @@
 """Data sets from manifests."""
 
 import logging
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from speechbrain.dataio.dataloader import make_dataloader
 from speechbrain_pib.dataio.audio.locators import UnreadableAudioError
 from speechbrain_pib.dataio.clip_datasets import (
     clip_dataset,
+    clip_datasets,
     load_label_encoder,
 )
 from speechbrain_pib.dataio.manifest import write_manifest
@@ -70,6 +72,23 @@ def test_training_crops_lie_anywhere(manifest):
     }
     assert len(starts) == 9
     assert max(starts) <= 2 / 3 + 1e-3
+
+
+def test_training_hears_random_crops_and_all_else_the_views(manifest):
+    for split in ("train", "valid"):
+        shutil.copy(manifest / "test.csv", manifest / f"{split}.csv")
+    datasets = clip_datasets(
+        str(manifest),
+        ["train", "valid", "test"],
+        {"crop_seconds": 1.0, "sample_rate": 16000, "test_views": 3},
+        load_label_encoder(str(manifest / "classes.txt")),
+    )
+    for split in ("valid", "test"):
+        starts = datasets[split][0]["wavs"][:, 0] * 3
+        assert starts.tolist() == pytest.approx([0.0, 1.0, 2.0], abs=1e-4)
+    crops = {datasets["train"][0]["wavs"][0, 0].item() for _ in range(5)}
+    assert len(crops) == 5
+    assert datasets["train"][0]["wavs"].shape == (1, 16000)
 
 
 def write_ramp(folder, **columns):

@@ -40,6 +40,16 @@ def test_clip_scores_refuse_what_does_not_fit(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_of_a_clip_that_comes_again_the_first_scores_count():
+    clips = ClipScores()
+    eye = torch.eye(2)
+    clips.append(["b", "a"], eye, {"x": eye})
+    clips.append(["b"], eye[:1], {"x": eye[1:]})
+    clips.gather()
+    assert clips.ids == ["a", "b"]
+    assert clips.scores["x"].tolist() == [[0.0, 1.0], [1.0, 0.0]]
+
+
 def gather_on_rank(rank, folder):
     """Each rank holds a part of four clips, clip "b" is on both."""
     torch.set_num_threads(1)

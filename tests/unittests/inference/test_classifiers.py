@@ -71,6 +71,17 @@ def test_probabilities_are_the_mean_over_uniform_windows(
     assert index.tolist() == [int(expected.argmax())]
 
 
+def test_there_are_as_many_windows_as_views_at_least(
+    exported, classifier, monkeypatch
+):
+    monkeypatch.setattr(classifier.hparams, "views", 4)
+    heard = classifier.listen_batch(sound(1.3)[None])[0]
+    starts = [start for start, _ in heard.windows]
+    assert starts == pytest.approx([0.0, 0.1, 0.2, 0.3])
+    expected = probabilities_by_hand(exported.model, sound(1.3), starts)
+    assert torch.allclose(heard.probabilities, expected, atol=1e-5)
+
+
 def test_loaded_model_gives_the_logits_of_the_exported_one(
     exported, classifier
 ):

@@ -130,3 +130,30 @@ def test_ranking_of_tasks_is_that_of_their_mean_probability():
     # Of the true classes: (1 + .5) / 2 and (0 + .5) / 2 against .5.
     assert loss(output, right)["ranking"].item() == 0.0
     assert loss(output, wrong)["ranking"].item() == pytest.approx(0.3, abs=1e-4)
+
+
+def test_label_smoothing_shares_a_part_among_all_classes():
+    output, targets = random_output(), torch.eye(5)[[0, 2, 4, 4]]
+    smoothed = PlayItBackLoss(label_smoothing=0.2)(output, targets)
+    by_hand = PlayItBackLoss()(output, 0.8 * targets + 0.2 / 5)
+    for name in ("fused", "passes", "foreground"):
+        assert smoothed[name].item() == pytest.approx(by_hand[name].item())
+
+
+def test_the_ranking_has_the_margin_that_it_is_given():
+    probabilities = torch.tensor([0.7, 0.2, 0.1])
+    output = PlayItBackOutput(
+        torch.zeros(1, 3),
+        torch.zeros(1, 1, 3),
+        foreground_logits=probabilities.log().view(1, 1, 3),
+        background_logits=torch.zeros(1, 1, 3),
+        attention=torch.zeros(1, 1, 2),
+    )
+    losses = PlayItBackLoss(margin=0.9)(output, torch.eye(3)[:1])
+    assert losses["ranking"].item() == pytest.approx(0.9 - (0.7 - 1 / 3))
+
+
+def test_probabilities_of_independent_classes_do_not_sum_to_one():
+    logits = torch.tensor([[0.0, math.log(3.0), -math.log(4.0)]])
+    probabilities = PlayItBackLoss(multi_label=True).probabilities(logits)
+    torch.testing.assert_close(probabilities, torch.tensor([[0.5, 0.75, 0.2]]))

@@ -61,3 +61,11 @@ def test_several_labels_are_independent_classes(output):
     after = SkimmingLoss(multi_label=True)(output, targets)["average"]
     change = -output.logits[1, 2] / 10
     assert float(after - before) == pytest.approx(float(change), abs=1e-6)
+
+
+def test_label_smoothing_shares_a_part_among_all_classes(output):
+    targets = torch.eye(5)[[3, 0]]
+    smoothed = SkimmingLoss(label_smoothing=0.2)(output, targets)
+    by_hand = SkimmingLoss()(output, 0.8 * targets + 0.2 / 5)
+    for name, value in by_hand.items():
+        assert smoothed[name].item() == pytest.approx(value.item(), abs=1e-6)

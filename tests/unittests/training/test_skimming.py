@@ -43,7 +43,7 @@ def make_brain(**hparams):
     )
 
 
-def make_batch():
+def make_items():
     """Two videos of 20 and 12 s, one of them of two classes."""
     torch.manual_seed(1)
     items = []
@@ -55,14 +55,19 @@ def make_batch():
         items.append(item)
     items[1]["target"] = torch.tensor([0.0, 1.0, 1.0, 0.0, 0.0])
     items[1]["segment_times"] = torch.tensor([[0.0, 12.0]])
-    return PaddedBatch(items)
+    return items
 
 
-def evaluate(brain, stage=sb.Stage.TEST):
-    """Passes the batch through a stage; the loss."""
+def make_batch():
+    """Both of them."""
+    return PaddedBatch(make_items())
+
+
+def evaluate(brain, stage=sb.Stage.TEST, batch=None):
+    """Passes a batch through a stage; the loss."""
     brain.on_stage_start(stage, 1)
     brain.modules.eval()
-    batch = make_batch()
+    batch = batch or make_batch()
     with torch.no_grad():
         predictions = brain.compute_forward(batch, stage)
         loss = brain.compute_objectives(predictions, batch, stage)
@@ -94,6 +99,52 @@ def test_looking_at_other_steps_changes_the_answer():
     names = ("average", "dense", "uniform", "random", "audio_only")
     rows = {scores[name].round(5).tobytes() for name in names}
     assert len(rows) == len(names)
+
+
+def test_scores_of_a_video_do_not_depend_on_longer_ones():
+    brain = make_brain()
+    evaluate(brain)
+    together = brain.scores.scores
+    evaluate(brain, batch=PaddedBatch(make_items()[1:]))
+    for name, scores in brain.scores.scores.items():
+        assert scores[0] == pytest.approx(together[name][1], abs=1e-5), name
+
+
+def test_random_steps_of_a_test_are_the_same_in_every_run():
+    brain = make_brain()
+    evaluate(brain)
+    first = brain.scores.scores["random"]
+    evaluate(brain)
+    assert (brain.scores.scores["random"] == first).all()
+
+
+def test_a_trained_control_sees_other_random_steps_each_time():
+    brain, batch = make_brain(selection="random"), make_batch()
+    first, second = (
+        brain.compute_forward(batch, sb.Stage.TRAIN)[0]["average"]
+        for _ in range(2)
+    )
+    assert not torch.allclose(first, second)
+
+
+def test_training_and_evaluation_have_an_attention_each():
+    brain, seen = make_brain(), []
+    brain.modules.model.register_forward_pre_hook(
+        lambda module, inputs, options: seen.append(options["attention"]),
+        with_kwargs=True,
+    )
+    for stage in sb.Stage:
+        brain.compute_forward(make_batch(), stage)
+    assert seen == ["soft", "hard", "hard"]
+
+
+def test_looks_after_the_end_of_a_video_are_in_no_segment():
+    brain, item = make_brain(), make_items()[1]
+    for name in ("image", "audio"):
+        item[name] = item[name][:2]
+    evaluate(brain, batch=PaddedBatch([item]))
+    inside = brain.describe_test()["inside_segments"]
+    assert inside["learned"] == [1.0, 1.0, 0.0]
 
 
 def test_the_curve_ends_with_the_result():

@@ -81,3 +81,11 @@ def test_every_parameter_gets_a_gradient(model, device):
 def test_silence_gives_finite_logits(model, device):
     silence = torch.full((1, 64, 32), -13.8155, device=device)
     assert model(silence)[1].isfinite().all()
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_dropout_is_before_the_head(training):
+    backbone = ConvNet(5, channels=[8, 16], dropout=0.5).train(training)
+    pooled = torch.rand(3, 16) + 1.0
+    logits = backbone.forward_head(pooled)
+    assert torch.allclose(logits, backbone.head(pooled)) != training

@@ -18,6 +18,7 @@ from speechbrain_pib.lobes.models.imgaud2vid import (
     load_imagenet,
     load_student,
 )
+from speechbrain_pib.lobes.models.moment_sampling import moment_features
 from speechbrain_pib.lobes.models.resnet import AudioNet, ResNet18
 from speechbrain_pib.lobes.models.skimming import Skimmer
 from speechbrain_pib.nnet.distillation import DistillationLoss
@@ -157,6 +158,20 @@ def test_student_learns_from_a_teacher_end_to_end(device):
         optimizer.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.7 * losses[0]
+
+
+def test_the_image_comes_before_the_sound_as_in_a_skimmer():
+    model = ImgAud2Vid(3, width=4).eval()
+    images, wavs = torch.rand(2, 3, 32, 32), torch.randn(2, 16000)
+    skimmer = Skimmer(3, input_size=32, hidden_size=8, key_size=8)
+    skimmer.fusion.load_state_dict(model.fusion.state_dict())
+    with torch.no_grad():
+        streams = {
+            "image": model.image_features(images).unsqueeze(1),
+            "audio": model.audio_features(wavs).unsqueeze(1),
+        }
+        expected = moment_features(skimmer, streams).squeeze(1)
+        assert torch.allclose(model(images, wavs).features, expected)
 
 
 def test_fusion_and_classifier_go_into_a_skimmer():

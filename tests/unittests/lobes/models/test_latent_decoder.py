@@ -77,3 +77,15 @@ def test_logits_are_computed_from_the_fused_features(fixture):
     grids = fixture["decoder_input"].permute(1, 0, 3, 4, 2)
     logits, _, fused = decoder(grids)
     assert torch.allclose(decoder.classifier(fused), logits)
+
+
+def test_dropout_is_before_the_last_layer_of_the_fused_logits_alone():
+    decoder = LatentDecoder(
+        8, 3, 2, num_latents=2, latent_size=64, dropout=0.5
+    ).train()
+    grids = torch.randn(4, 2, 5, 2, 8)
+    logits, pass_logits, fused = decoder(grids)
+    again, pass_logits_again, fused_again = decoder(grids)
+    assert not torch.allclose(logits, again)
+    assert torch.equal(pass_logits, pass_logits_again)
+    assert torch.equal(fused, fused_again)

@@ -68,6 +68,32 @@ def test_stochastic_depth_drops_both_branches_of_a_block():
     assert not torch.equal(block.eval()(grid), grid)
 
 
+def test_a_token_is_centred_where_it_claims():
+    """The frames that change it lie around its position."""
+    backbone = MViTv2(5, embed_dim=8, depths=[1, 1]).eval()
+    # Without attention only convolutions and pooling carry time.
+    for block in backbone.blocks:
+        torch.nn.init.zeros_(block.attn.proj.weight)
+    log_mel = torch.randn(16, 64, 32, requires_grad=True)
+    grid = backbone.forward_features(log_mel)
+    for step in (2, 4, 5):
+        change = grid[:, step] * torch.randn_like(grid[:, step])
+        (gradient,) = torch.autograd.grad(
+            change.sum(), log_mel, retain_graph=True
+        )
+        frames = gradient.abs().sum(dim=(0, 2)).nonzero()
+        centre = (frames[0] + frames[-1]).item() / 2
+        assert centre == backbone.token_positions(64)[step]
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_dropout_is_before_the_head(training):
+    backbone = MViTv2(5, "nano", embed_dim=8, dropout=0.5).train(training)
+    pooled = torch.rand(3, backbone.output_size) + 1.0
+    logits = backbone.forward_head(pooled)
+    assert torch.allclose(logits, backbone.head(pooled)) != training
+
+
 def test_unknown_variant_is_named():
     with pytest.raises(ValueError, match="'XL'"):
         MViTv2(5, "XL")

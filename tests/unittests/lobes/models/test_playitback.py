@@ -243,6 +243,32 @@ def test_the_selector_is_told_of_the_padding():
         assert not torch.allclose(output.attention[:2, replay], untold[:2])
 
 
+def test_the_foreground_above_its_mean_is_selected():
+    model = build(0).eval()
+    output = model(noise())
+    steps = model.backbone.token_positions(FRAMES)
+    for clip in range(3):
+        foreground = model.selector(output.grids[clip])[0, 0]
+        salience = np.interp(np.arange(FRAMES), steps, foreground.detach())
+        expected = salience > salience.mean() + 1e-6
+        assert output.masks[clip, 0].tolist() == expected.tolist()
+        assert 0 < expected.sum() < FRAMES
+
+
+def test_foreground_and_background_are_weighted_means_with_an_empty_step():
+    model = build(0).eval()
+    output = model(noise())
+    attention = model.selector(output.grids[:, 0])
+    for slot, logits in enumerate(
+        (output.foreground_logits, output.background_logits)
+    ):
+        weights = attention[:, slot, :, None, None]
+        total = (weights * output.grids[:, 0]).sum(dim=1).mean(dim=1)
+        pooled = total / (1 + weights.sum(dim=1).squeeze(-1))
+        expected = model.backbone.forward_head(pooled)
+        torch.testing.assert_close(logits[:, 0], expected)
+
+
 class RecordingSpecAugment(SpecAugment):
     """Keeps what it draws."""
 

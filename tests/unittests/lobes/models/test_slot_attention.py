@@ -54,6 +54,31 @@ def test_noise_only_in_training():
     assert torch.equal(selector(grid), selector(grid))
 
 
+def test_noise_is_of_each_clip_and_as_large_as_learned():
+    selector = SlotSelector(16, slot_size=8)
+    attention = selector(torch.randn(1, 13, 4, 16).expand(2, -1, -1, -1))
+    assert not torch.allclose(attention[0], attention[1])
+    torch.nn.init.constant_(selector.slot_attention.slots_logsigma, -30.0)
+    grid = torch.randn(2, 13, 4, 16)
+    assert torch.allclose(selector(grid), selector.eval()(grid), atol=1e-6)
+
+
+def test_slots_see_the_mean_over_frequency_and_the_time_from_both_ends():
+    selector, seen = SlotSelector(16, slot_size=8).eval(), []
+    selector.slot_attention.register_forward_pre_hook(
+        lambda _, inputs: seen.append(inputs[0])
+    )
+    grid = torch.randn(2, 5, 4, 16)
+    selector(grid)
+    position = selector.position
+    for step in range(5):
+        from_start, to_end = step / 4, 1 - step / 4
+        expected = sum(grid[:, step].unbind(1)) / 4 + position.bias
+        expected = expected + from_start * position.weight[:, 0]
+        expected = expected + to_end * position.weight[:, 1]
+        torch.testing.assert_close(seen[0][:, step], expected)
+
+
 def test_padding_does_not_reach_the_slots():
     selector = SlotSelector(16, slot_size=8).eval()
     valid = torch.arange(13).expand(2, -1) < 8
