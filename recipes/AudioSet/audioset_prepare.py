@@ -19,6 +19,7 @@ from audioset_lists import (
 from speechbrain.utils.logger import get_logger
 
 from speechbrain_pib.dataio.audio.files import (
+    CLIP_EXTENSIONS,
     hash_files,
     preference,
     walk_audio,
@@ -245,7 +246,7 @@ def find_audio(data_folder):
         Video -> absolute paths, those of preferred formats first.
     """
     audio = {}
-    for name, path in walk_audio(data_folder):
+    for name, path in walk_audio(data_folder, CLIP_EXTENSIONS):
         clip = parse_clip_name(name)
         if clip is not None:
             audio.setdefault(clip[0], []).append(path)

@@ -13,7 +13,11 @@ import re
 
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_pib.dataio.audio.files import find_copies, hash_files
+from speechbrain_pib.dataio.audio.files import (
+    CLIP_EXTENSIONS,
+    find_copies,
+    hash_files,
+)
 from speechbrain_pib.dataio.manifest import read_class_list
 from speechbrain_pib.dataio.preparation import (
     check_valid_fraction,
@@ -262,7 +266,7 @@ def find_audio(data_folder):
     audio : dict
         Clip name -> absolute paths, the best first; the names are sorted.
     """
-    copies = find_copies(data_folder)
+    copies = find_copies(data_folder, CLIP_EXTENSIONS)
     return {n: paths for n, paths in copies.items() if CLIP_NAME.fullmatch(n)}
 
 

@@ -16,14 +16,17 @@ logger = get_logger(__name__)
 
 # The best first; those after mp3 need PyAV.
 AUDIO_EXTENSIONS = tuple(
-    ".wav .flac .aiff .aif .ogg .oga .opus .mp3 .m4a .aac .mp4 .webm".split()
+    ".wav .flac .aiff .aif .ogg .oga .opus .mp3 .m4a .aac".split()
 )
+# Clips as downloaders leave them. They are decoded from their beginning, so
+# that the sound of long videos has to be extracted first.
+CLIP_EXTENSIONS = (*AUDIO_EXTENSIONS, ".mp4", ".webm")
 # A manifest cannot hold such names: control characters, and bytes that are
 # not UTF-8.
 ODD_CHARACTERS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
-def walk_audio(folder):
+def walk_audio(folder, extensions=AUDIO_EXTENSIONS):
     """Find audio files in a folder and all folders in it; links to folders
     are followed, and each folder is visited once.
 
@@ -34,6 +37,8 @@ def walk_audio(folder):
     ---------
     folder : str
         Where to search.
+    extensions : tuple of str
+        Of the files that count, such as CLIP_EXTENSIONS.
 
     Yields
     ------
@@ -59,7 +64,7 @@ def walk_audio(folder):
         raise ValueError(f"there is no folder {folder} with audio files")
     for path in walk_files(os.path.abspath(folder)):
         name, extension = os.path.splitext(os.path.basename(path))
-        if extension.lower() not in AUDIO_EXTENSIONS or name.startswith("."):
+        if extension.lower() not in extensions or name.startswith("."):
             continue
         if ODD_CHARACTERS.search(path):
             logger.warning(
@@ -71,13 +76,15 @@ def walk_audio(folder):
         yield name, path
 
 
-def find_copies(folder):
+def find_copies(folder, extensions=AUDIO_EXTENSIONS):
     """Find audio files in a folder by their names, see `walk_audio`.
 
     Arguments
     ---------
     folder : str
         Where to search.
+    extensions : tuple of str
+        Of the files that count, such as CLIP_EXTENSIONS.
 
     Returns
     -------
@@ -96,7 +103,7 @@ def find_copies(folder):
     ('b', ['b.flac', 'b.mp3'])
     """
     copies = {}
-    for name, path in walk_audio(folder):
+    for name, path in walk_audio(folder, extensions):
         copies.setdefault(name, []).append(path)
     return {
         name: sorted(copies[name], key=preference) for name in sorted(copies)
@@ -121,7 +128,7 @@ def preference(path):
     'c.wav'
     """
     extension = os.path.splitext(path)[1].lower()
-    return AUDIO_EXTENSIONS.index(extension), path
+    return CLIP_EXTENSIONS.index(extension), path
 
 
 def hash_files(paths):

@@ -10,6 +10,7 @@ import os
 import pytest
 
 from speechbrain_pib.dataio.audio.files import (
+    CLIP_EXTENSIONS,
     find_copies,
     hash_files,
     walk_audio,
@@ -70,10 +71,18 @@ def test_hidden_files_are_passed_over(tmp_path):
     assert list(walk_audio(tmp_path)) == []
 
 
+def test_the_sound_of_videos_counts_only_where_clips_are_looked_for(tmp_path):
+    for name in ("a.wav", "b.MP4", "c.webm"):
+        (tmp_path / name).touch()
+    assert [name for name, _ in walk_audio(tmp_path)] == ["a"]
+    assert list(find_copies(tmp_path)) == ["a"]
+    assert list(find_copies(tmp_path, CLIP_EXTENSIONS)) == ["a", "b", "c"]
+
+
 def test_copies_are_ordered_by_their_format(tmp_path):
     for extension in ("webm", "m4a", "mp3", "opus", "ogg", "flac", "WAV"):
         (tmp_path / f"a.{extension}").touch()
-    (paths,) = find_copies(tmp_path).values()
+    (paths,) = find_copies(tmp_path, CLIP_EXTENSIONS).values()
     assert [os.path.splitext(path)[1] for path in paths] == (
         ".WAV .flac .ogg .opus .mp3 .m4a .webm".split()
     )
