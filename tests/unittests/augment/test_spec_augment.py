@@ -47,8 +47,8 @@ def test_masks_are_no_wider_than_asked_and_differ_between_clips():
 def test_hidden_parts_get_the_mean_and_the_input_is_kept():
     augment = SpecAugment(1, 400, 0, 0)
     masks = (torch.tensor([[[0.0]] * 2, [[2.0]] * 2]), torch.zeros(2, 2, 0))
-    log_mel = torch.tensor([[[1.0], [2.0], [6.0]], [[0.0], [0.0], [9.0]]])
+    log_mel = torch.tensor([[[1.0], [2.0], [6.0]], [[0.0], [0.0], [12.0]]])
     before = log_mel.clone()
     augmented = augment(log_mel, torch.tensor([[0.5, 1.5, 2.5]] * 2), masks)
-    assert augmented.squeeze(2).tolist() == [[3.0, 3.0, 6.0], [3.0, 3.0, 9.0]]
+    assert augmented.squeeze(2).tolist() == [[3.0, 3.0, 6.0], [4.0, 4.0, 12.0]]
     assert torch.equal(log_mel, before)

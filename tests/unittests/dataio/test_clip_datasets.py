@@ -146,8 +146,9 @@ def write_clips(folder, readable):
             soundfile.write(path, np.full(16000, n / 100), 16000)
         else:
             path.touch()
+        label = ("ant", "zebra")[n % 4 // 2]
         rows.append(
-            {"ID": f"{n}", "duration": 1.0, "wav": path, "label": "ant"}
+            {"ID": f"{n}", "duration": 1.0, "wav": path, "label": label}
         )
     write_manifest(folder / "test.csv", rows)
     (folder / "classes.txt").write_text("zebra\nant\n")
@@ -182,6 +183,9 @@ def test_training_takes_the_next_readable_clip(tmp_path):
     flags = [item["readable"].item() for item in items]
     assert flags == [True, False, True, False, False]
     assert items[1]["wavs"].mean().item() == pytest.approx(0.02, abs=1e-4)
+    for item in items:  # "0" is an ant, "2" a zebra.
+        is_zebra = float(item["id"] == "2")
+        assert item["target"].tolist() == [is_zebra, 1 - is_zebra]
 
 
 def test_training_ends_when_nothing_can_be_read(tmp_path):

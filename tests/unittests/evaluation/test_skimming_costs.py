@@ -71,6 +71,13 @@ def test_controls_pay_for_their_looks_only():
     assert dense == pytest.approx(25 * 11.0, rel=1e-4)
 
 
+def test_controls_pay_for_fusion_and_classifier():
+    skimmer = Skimmer(7, **SIZES)
+    costs = SkimmingCosts(skimmer, {"image": 0.0, "audio": 0.0})
+    macs = 5 * (32 * 32 + 32 * 16) + 16 * 7
+    assert costs.of(Viewing("dense"), [5]) == pytest.approx(macs / 1e9)
+
+
 def test_a_short_video_has_no_more_steps_than_it_has():
     costs = SkimmingCosts(Skimmer(7, **SIZES), GMACS)
     for selection in ("uniform", "random"):

@@ -101,6 +101,19 @@ def test_embeddings_are_what_the_last_layer_classifies(exported, classifier):
         assert torch.allclose(logits, exported.model(wavs).logits, atol=1e-5)
 
 
+def test_embeddings_are_the_mean_over_the_windows(exported, classifier):
+    wav = sound(1.5)
+    windows = torch.stack([wav[:RATE], wav[RATE // 2 :]])
+    with torch.no_grad():
+        expected = exported.model(windows).embeddings.mean(dim=0)
+    embeddings = classifier.encode_batch(wav[None])[0, 0]
+    assert torch.allclose(embeddings, expected, atol=1e-5)
+
+
+def test_windows_end_with_the_recording(classifier):
+    assert classifier.listen_batch(sound(0.3)[None])[0].windows == [(0.0, 0.3)]
+
+
 def test_rows_do_not_depend_on_their_batch(classifier):
     seconds = [3.1, 0.2, 1.0, 2.0]
     clips = [sound(s, seed) for seed, s in enumerate(seconds)]

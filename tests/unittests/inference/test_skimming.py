@@ -54,6 +54,9 @@ def exported(tmp_path_factory):
     text = HPARAMS.replace("!PLACEHOLDER", "7")
     (folder / "train.yaml").write_text(text)
     model = shaken(load_hyperpyyaml(text)["model"])
+    with torch.no_grad():
+        # Else it is sure of its answer, whatever it sees.
+        model.classifier.weight.mul_(0.1)
     student = shaken(ImgAud2Vid(5, width=4))
     labels = CategoricalEncoder()
     labels.update_from_iterable(LABELS)
@@ -122,6 +125,9 @@ def test_it_says_what_all_features_would_say(exported, classifier):
     )
     moments = [look.seconds for look in seen.looks if look.stream == "image"]
     assert moments == output.looked_at[0, 1:, 0].tolist()
+    # The weights that chose a step are of the state before it was seen.
+    weights = output.modality_weights[0, :-1].flatten().tolist()
+    assert [look.weight for look in seen.looks] == pytest.approx(weights)
     assert seen.label == LABELS[seen.probabilities.argmax()]
     assert seen.score == seen.probabilities.max().item()
 
@@ -193,6 +199,28 @@ def test_a_second_call_says_the_same(exported, classifier):
     )
     assert first.looks == second.looks
     assert torch.equal(first.probabilities, second.probabilities)
+
+
+def test_there_are_no_more_looks_than_seconds(tmp_path, classifier):
+    write_silent(tmp_path / "short.mp4", seconds=2)
+    looks = classifier.classify_video(tmp_path / "short.mp4").looks
+    seconds = [look.seconds for look in looks if look.stream == "image"]
+    assert sorted(seconds) == [0.0, 1.0]
+
+
+def test_a_silent_look_does_not_silence_the_preview(
+    tmp_path, exported, classifier, monkeypatch
+):
+    # Only the first of three seconds is heard; the second one is looked at.
+    wav = np.zeros(3 * 16000, np.float32)
+    wav[:8000] = 0.3 * np.sin(np.arange(8000) / 5)
+    miniature = load_recipe_module("ActivityNet", "miniature")
+    frames = np.zeros((15, 64, 64, 3), np.uint8)
+    miniature.write_video(str(tmp_path / "early.mp4"), frames, wav)
+    monkeypatch.setattr(classifier.mods.model, "subsample", [4, 2])
+    seen = classifier.classify_video(tmp_path / "early.mp4")
+    assert {look.seconds for look in seen.looks} == {0.0, 1.0, 2.0}
+    assert seen.has_audio
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,28 @@ def test_lower_layers_of_the_backbone_learn_more_slowly():
     assert rates[model["decoder"].weight] == pytest.approx(0.8)
 
 
+@pytest.mark.parametrize(
+    "name, kind", [("SGD", torch.optim.SGD), ("AdamW", torch.optim.AdamW)]
+)
+def test_matrices_are_decayed_by_either_optimizer(name, kind):
+    groups = parameter_groups(torch.nn.Linear(2, 3))
+    optimizer = build_optimizer(groups, name, lr=0.1, weight_decay=0.25)
+    assert type(optimizer) is kind
+    decays = [group["weight_decay"] for group in optimizer.param_groups]
+    assert decays == [0.25, 0.0]
+
+
+def test_sgd_looks_ahead_as_published():
+    """Nesterov's first step is 1 + 0.9 times that of plain momentum."""
+    weight = torch.nn.Parameter(torch.tensor([1.0]))
+    optimizer = build_optimizer(
+        [{"params": [weight]}], "SGD", lr=0.1, weight_decay=0.0
+    )
+    weight.grad = torch.tensor([1.0])
+    optimizer.step()
+    assert weight.item() == pytest.approx(1.0 - 0.1 * 1.9)
+
+
 def test_unknown_optimizer_is_named():
     with pytest.raises(ValueError, match="'Adamax'"):
         build_optimizer([], "Adamax", 0.1, 0.0)

@@ -72,6 +72,16 @@ def test_padding_takes_no_part_in_training_statistics():
         assert_close(ours, theirs)
 
 
+def test_a_video_that_is_over_takes_no_part_in_training_statistics():
+    skimmer, told = random_skimmer().train(), []
+    skimmer.queries["audio"].norm.register_forward_pre_hook(
+        lambda _, inputs: told.append(inputs[1])
+    )
+    output = skimmer(random_features(), torch.tensor([1.0, 2 / 12, 3 / 12]))
+    assert torch.equal(torch.stack(told, dim=1), output.counted)
+    assert output.counted.sum(dim=1).tolist() == [5, 3, 4]
+
+
 @pytest.mark.parametrize("options", OPTIONS)
 def test_evaluation_is_deterministic_and_each_video_by_itself(options):
     skimmer = random_skimmer(**options)
