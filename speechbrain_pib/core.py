@@ -27,7 +27,7 @@ from speechbrain_pib.lobes.models.controls import (
 )
 from speechbrain_pib.lobes.models.replay import mask_to_segments
 from speechbrain_pib.training.classification import ClassificationBrain
-from speechbrain_pib.training.experiment import train_and_test
+from speechbrain_pib.training.experiment import end_processes, train_and_test
 from speechbrain_pib.utils.printing import show
 from speechbrain_pib.utils.weights import load_backbone
 
@@ -328,9 +328,7 @@ def run_experiment(brain_class, hparams, run_opts, data):
     results = train_and_test(brain_class, hparams, run_opts, data)
     if not (run_opts["test_only"] or run_opts["debug"]):
         run_on_main(_export, args=[hparams, data.label_encoder, results])
-    if torch.distributed.is_initialized():
-        # A process that leaves the group open may be aborted at its exit.
-        torch.distributed.destroy_process_group()
+    end_processes()
 
 
 def _start_backbone(hparams):

@@ -16,7 +16,6 @@ Authors
 import os
 
 import speechbrain as sb
-import torch
 from activitynet_prepare import (
     SPLITS,
     prepare_features,
@@ -32,7 +31,11 @@ from speechbrain_pib.inference.features import Encoder, extract_features
 from speechbrain_pib.lobes.models.imgaud2vid import load_student
 from speechbrain_pib.training.arguments import find_beside
 from speechbrain_pib.training.distillation import train_student
-from speechbrain_pib.training.experiment import load_data, start_experiment
+from speechbrain_pib.training.experiment import (
+    end_processes,
+    load_data,
+    start_experiment,
+)
 from speechbrain_pib.training.skimming import train_skimmer
 
 MINIATURE = "hparams/miniature.yaml"
@@ -116,6 +119,4 @@ TASKS = {"skimming": skim, "distillation": distill}
 if __name__ == "__main__":
     hparams, run_opts, folder = start_experiment(__file__, MINIATURE)
     TASKS[hparams["task"]](hparams, run_opts, folder)
-    if torch.distributed.is_initialized():
-        # A process that leaves the group open may be aborted at its exit.
-        torch.distributed.destroy_process_group()
+    end_processes()

@@ -4,6 +4,8 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+import gc
+import importlib
 import json
 import os
 import sys
@@ -87,8 +89,7 @@ def start_experiment(script, miniature=None, arguments=None):
     except (OSError, ValueError) as error:
         print(f"{os.path.basename(script)}: {error}", file=sys.stderr)
         sys.exit(2)
-    if not torch.distributed.is_initialized():
-        ddp_init_group(run_opts)
+    begin_processes(run_opts)
     folder = OutputFolder(script, hparams_file, overrides, run_opts)
     continued = run_on_main(folder.enter)
     with open(hparams_file, encoding="utf-8") as file:
@@ -96,6 +97,41 @@ def start_experiment(script, miniature=None, arguments=None):
     if not continued:
         folder.begin()
     return hparams, run_opts, folder
+
+
+def begin_processes(run_opts):
+    """Join the process group of a distributed run, if this is one.
+
+    Arguments
+    ---------
+    run_opts : dict
+        SpeechBrain's run options.
+
+    Example
+    -------
+    >>> begin_processes({})
+    """
+    if "RANK" not in os.environ or torch.distributed.is_initialized():
+        return
+    # Its functions have the group as a default, if there is one when it is
+    # imported, as DistributedDataParallel does; then it could not be ended.
+    importlib.import_module("torch._dynamo")
+    ddp_init_group(run_opts)
+
+
+def end_processes():
+    """Leave the process group, if there is one.
+
+    Threads of a group that anything still holds may abort the process at its
+    exit.
+
+    Example
+    -------
+    >>> end_processes()
+    """
+    if torch.distributed.is_initialized():
+        gc.collect()
+        torch.distributed.destroy_process_group()
 
 
 def _print_message(kind, error, traceback):
@@ -265,4 +301,7 @@ def train_and_test(brain_class, hparams, run_opts, data):
     )
     # What was tested stays in the model.
     brain.exchange_average()
+    # The checkpointer keeps the brain, and DistributedDataParallel the process
+    # group.
+    brain.modules.clear()
     return brain.results

@@ -5,6 +5,9 @@ Authors
 """
 
 import functools
+import os
+import subprocess
+import sys
 
 import pytest
 import speechbrain as sb
@@ -137,3 +140,39 @@ def test_a_validation_leaves_the_training_as_it_is(tmp_path):
     # The average lags behind: it is still right when the weights are not.
     assert results["epoch"] == 3
     assert results["scores"]["fused"]["top1"] == 1.0
+
+
+# A brain as SpeechBrain's checkpointer holds it, after its training.
+TRAINED_SIDE_BY_SIDE = """
+import sys
+from pathlib import Path
+import torch
+from speechbrain_pib.training.experiment import begin_processes, end_processes
+
+def threads():
+    return [p.read_text() for p in Path("/proc/self/task").glob("*/comm")]
+
+begin_processes({"distributed_backend": "gloo"})
+wrapped = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(2, 2))
+wrapped(torch.ones(1, 2)).sum().backward()
+modules = torch.nn.ModuleDict({"model": wrapped})
+assert any("gloo" in name for name in threads())
+del wrapped
+modules.clear()
+end_processes()
+print([name for name in threads() if "gloo" in name])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
+def test_no_thread_of_a_process_group_outlives_it(tmp_path):
+    """Such a thread may abort the process at its exit."""
+    rank = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
+    finished = subprocess.run(
+        [sys.executable, "-c", TRAINED_SIDE_BY_SIDE],
+        env={**os.environ, **rank, **address},
+        capture_output=True,
+        text=True,
+    )
+    assert finished.stdout.strip().splitlines()[-1:] == ["[]"], finished.stderr
