@@ -75,35 +75,38 @@ class SceneSettings:
     def __post_init__(self):
         shortest, longest = self.event_seconds
         lowest, highest = self.snr
-        if not 0.05 <= shortest <= longest:
-            raise ValueError(
-                "events last 0.05 s or more, the shortest first; got "
-                f"{shortest} s to {longest} s"
-            )
         if self.scenes_per_fold < 1 or self.distractors < 0:
             raise ValueError(
                 "scenes_per_fold is 1 or more, distractors 0 or more; got "
                 f"{self.scenes_per_fold} and {self.distractors}"
-            )
-        if (1 + self.distractors) * longest > self.seconds:
-            raise ValueError(
-                f"{1 + self.distractors} events of up to {longest} s do not "
-                f"fit into a scene of {self.seconds} s"
-            )
-        if not self.seconds <= LONGEST_SCENE:
-            raise ValueError(
-                f"a scene lasts up to {LONGEST_SCENE} s, got {self.seconds} s"
-            )
-        if not -60 <= lowest <= highest <= 60:
-            raise ValueError(
-                "snr lies between -60 and 60 dB, the lowest first; got "
-                f"{lowest} to {highest} dB"
             )
         if not 1000 <= self.sample_rate <= 192000:
             raise ValueError(
                 "sample_rate lies between 1000 and 192000 Hz, got "
                 f"{self.sample_rate}"
             )
+        if not -60 <= lowest <= highest <= 60:
+            raise ValueError(
+                "snr lies between -60 and 60 dB, the lowest first; got "
+                f"{lowest} to {highest} dB"
+            )
+        if not 0.05 <= shortest <= longest <= self.seconds <= LONGEST_SCENE:
+            raise ValueError(
+                f"events last 0.05 s or more, scenes up to {LONGEST_SCENE} s; "
+                f"got events of {shortest} s to {longest} s in scenes of "
+                f"{self.seconds} s"
+            )
+        events = 1 + self.distractors
+        if events * self.count_frames(longest) * self.frame > self.size:
+            raise ValueError(
+                f"{events} events of up to {longest} s do not fit into a scene "
+                f"of {self.seconds} s"
+            )
+
+    @property
+    def size(self):
+        """Size of a scene in samples."""
+        return round(self.seconds * self.sample_rate)
 
     @property
     def frame(self):
@@ -181,13 +184,12 @@ def mix_scene(event, background, distractors, settings, rng):
     >>> scene.waveform.shape
     (80000,)
     """
-    size = round(settings.seconds * settings.sample_rate)
-    waveform, level = _play_background(background, size, settings.frame, rng)
+    waveform, level = _play_background(background, settings, rng)
     cuts = [
         cut_event(recording, settings, rng.uniform(*settings.event_seconds))
         for recording in (event, *distractors)
     ]
-    starts = _place([len(cut) for cut in cuts], size, rng)
+    starts = _place([len(cut) for cut in cuts], settings.size, rng)
     ratios = rng.uniform(*settings.snr, len(cuts))
     for cut, start, ratio in zip(cuts, starts, ratios):
         gain = level * 10 ** (ratio / 20) / _rms(cut)
@@ -290,9 +292,10 @@ def _rms(samples):
     return np.sqrt(np.mean(np.square(samples)))
 
 
-def _play_background(recording, size, frame, rng):
-    """Plays a recording as a loop without a seam, from a random sample on:
-    `size` samples of it, and the level (rms) of all of it."""
+def _play_background(recording, settings, rng):
+    """Plays a recording as a loop without a seam, from a random sample on, as
+    long as a scene is; and the level (rms) of all of it."""
+    frame = settings.frame
     start, stop = _active_frames(_frame_energy(recording, frame), SILENCE_RANGE)
     sound = recording[start * frame : stop * frame].astype(np.float64)
     seam = min(SEAM_FRAMES * frame, len(sound) // 2)
@@ -300,7 +303,7 @@ def _play_background(recording, size, frame, rng):
     loop = sound[seam:]
     loop[-seam:] = loop[-seam:] * ramp[::-1] + sound[:seam] * ramp
     first = rng.integers(len(loop))
-    played = np.take(loop, np.arange(first, first + size), mode="wrap")
+    played = np.take(loop, np.arange(first, first + settings.size), mode="wrap")
     return played, _rms(loop)
 
 
