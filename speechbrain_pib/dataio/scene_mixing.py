@@ -232,9 +232,7 @@ def cut_event(recording, settings, seconds):
     energy = _frame_energy(recording, frame)
     size = settings.count_frames(seconds)
     shortest = settings.count_frames(settings.event_seconds[0])
-    # Weighted, so that a burst lies in the middle of its part.
-    salience = np.convolve(energy, np.hanning(size + 2)[1:-1], mode="valid")
-    first = salience.argmax()
+    first = np.convolve(energy, np.ones(size), mode="valid").argmax()
     start, stop = first + _active_frames(energy[first:][:size], EVENT_RANGE)
     start -= max(shortest - (stop - start), 0) // 2
     start = max(min(start, len(energy) - shortest), 0)

@@ -108,6 +108,8 @@ def test_scenes_are_made_of_what_their_rows_say(corpus, tmp_path):
         heard = {categories[row["background"]], categories[row["distractors"]]}
         assert heard == {"rain", "wind"}
     assert len({row["event"] for row in rows}) > 12
+    # Not the same draws in each fold.
+    assert len({row["event_start"] for row in rows}) == len(rows)
 
 
 def test_no_recording_is_in_two_folds(corpus, tmp_path):
