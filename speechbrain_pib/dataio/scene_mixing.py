@@ -130,7 +130,7 @@ class SceneSettings:
         >>> SceneSettings().count_frames(0.309)
         30
         """
-        # 0.29 s are not to be less than 4640 samples by a rounding error.
+        # 0.29 s at 48 kHz are 13920 samples, and their product is a bit less.
         return int(seconds * self.sample_rate + 1e-6) // self.frame
 
 
