@@ -22,6 +22,7 @@ COMMANDS = (
     "pack-folder",
     "extract-audio",
     "extract-features",
+    "make-scenes",
 )
 INTERRUPTED, NOBODY_READS = 130, 141  # as a shell reports those signals
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import soundfile
 import torch
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,3 +60,23 @@ def read_published(name, group):
             for key in arrays.files
             if key.startswith(prefix)
         }
+
+
+def write_esc50(folder, clips, sample_rate):
+    """Write a data set in ESC-50's layout.
+
+    `clips` gives the samples of each clip by its fold, recording, take and
+    category, from which it has its name, such as 1-7-A-0.
+    """
+    (folder / "audio").mkdir(parents=True)
+    (folder / "meta").mkdir()
+    categories = sorted({category for *_, category in clips})
+    columns = ("filename", "fold", "target", "category", "src_file", "take")
+    with open(folder / "meta/esc50.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for (fold, recording, take, category), samples in clips.items():
+            target = categories.index(category)
+            name = f"{fold}-{recording}-{take}-{target}.wav"
+            soundfile.write(folder / "audio" / name, samples, sample_rate)
+            writer.writerow((name, fold, target, category, recording, take))

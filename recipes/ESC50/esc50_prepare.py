@@ -14,17 +14,22 @@ import pooch
 from speechbrain.utils.logger import get_logger
 
 from speechbrain_pib.dataio.audio.files import find_copies, hash_files
+from speechbrain_pib.dataio.esc50 import (
+    ESC50_FOLDER,
+    find_esc50,
+    read_meta,
+)
 from speechbrain_pib.dataio.preparation import (
     is_prepared,
     match_clips,
     write_manifests,
 )
-from speechbrain_pib.utils.tables import read_rows, read_whole_number
 
 logger = get_logger(__name__)
 
 ESC50_URL = "https://github.com/karolpiczak/ESC-50/archive/master.zip"
-ESC50_FOLDER = "ESC-50-master"
+# Of a manifest, as far as meta/esc50.csv says them.
+COLUMNS = ("ID", "label", "event_start", "event_stop")
 
 
 def prepare_esc50(
@@ -37,8 +42,10 @@ def prepare_esc50(
 ):
     """Write `train.csv`, `test.csv` and `classes.txt` for ESC-50.
 
-    The columns are ID, duration (seconds), wav and label. The classes are the
-    sorted categories of `meta/esc50.csv`, which may be any subset of the 50.
+    The columns are ID, duration (seconds), wav, label, and event_start and
+    event_stop (seconds) if `meta/esc50.csv` has them, as that of scenes does
+    (see speechbrain_pib.dataio.scenes). The classes are the sorted categories
+    of `meta/esc50.csv`, which may be any subset of the 50.
     Clips that are missing or cannot be read are left out and listed in
     `missing.csv`, `coverage.csv` and `coverage.json`. Nothing is done if it
     was done before with the same arguments and files.
@@ -89,7 +96,8 @@ def prepare_esc50(
     classes = sorted({clip["label"] for clip in clips})
     split_of = dict.fromkeys(train_folds, "train") | {test_fold: "test"}
     clips = [
-        {"ID": clip["ID"], "label": clip["label"], "split": split}
+        {name: clip[name] for name in COLUMNS if name in clip}
+        | {"split": split}
         for clip in clips
         if (split := split_of.get(clip["fold"]))
     ]
@@ -102,58 +110,6 @@ def prepare_esc50(
         [meta],
         hint=f"look into {data_folder}/audio",
     )
-
-
-def read_meta(path):
-    """Read `meta/esc50.csv`.
-
-    Arguments
-    ---------
-    path : str
-        CSV file with a header; the columns filename, fold and category are
-        used.
-
-    Returns
-    -------
-    clips : list of dict
-        With ID (the file name without extension), fold (int) and label.
-
-    Raises
-    ------
-    ValueError
-        If the file is missing, or malformed.
-
-    Example
-    -------
-    >>> path = getfixture("tmpdir") / "esc50.csv"
-    >>> path.write_text(
-    ...     "filename,fold,category\\n1-7-A-0.wav,1,dog\\n", encoding="utf-8"
-    ... )
-    >>> read_meta(path)
-    [{'ID': '1-7-A-0', 'fold': 1, 'label': 'dog'}]
-    """
-    if not os.path.isfile(path):
-        raise ValueError(
-            f"there is no {path}; data_folder must be in ESC-50's layout "
-            "(audio/ and meta/esc50.csv), or use --download True"
-        )
-    clips = []
-    for line, row in read_rows(path, ["filename", "fold", "category"]):
-        try:
-            clip = {
-                "ID": os.path.splitext(row["filename"])[0],
-                "fold": read_whole_number(row["fold"]),
-                "label": row["category"].strip(),
-            }
-        except ValueError as error:
-            raise ValueError(
-                f"{path}, line {line}: expected the columns filename, fold (a "
-                f"number) and category, got {row}"
-            ) from error
-        clips.append(clip)
-    if not clips:
-        raise ValueError(f"{path} lists no clips")
-    return clips
 
 
 def _check_folds(clips, meta, test_fold, train_folds):
@@ -172,30 +128,6 @@ def _check_folds(clips, meta, test_fold, train_folds):
     if not train_folds:
         raise ValueError(f"{meta} has only fold {test_fold}: none to train on")
     return test_fold, train_folds
-
-
-def find_esc50(folder):
-    """Find ESC-50's layout: in a folder or in its ESC-50-master.
-
-    Arguments
-    ---------
-    folder : str
-        What the user gave.
-
-    Returns
-    -------
-    data_folder : str
-        The folder with `meta/esc50.csv`; what was given, if none has it.
-
-    Example
-    -------
-    >>> find_esc50("/no/such/folder")
-    '/no/such/folder'
-    """
-    for candidate in (folder, os.path.join(folder, ESC50_FOLDER)):
-        if os.path.isfile(os.path.join(candidate, "meta", "esc50.csv")):
-            return candidate
-    return folder
 
 
 def download_esc50(folder, url=ESC50_URL):

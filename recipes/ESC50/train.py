@@ -3,9 +3,10 @@
 
 > python train.py hparams/backbone.yaml --data_folder=/path/to/ESC-50
 > python train.py hparams/pib.yaml --data_folder=/path/to/ESC-50
+> python train.py hparams/scenes.yaml --data_folder=/path/to/scenes
 
-With --download=True, ESC-50 is fetched into the data folder first. See the
-README beside this file.
+With --download=True, ESC-50 is fetched into the data folder first. Scenes are
+made by the command make-scenes. See the README beside this file.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -19,7 +20,7 @@ from speechbrain_pib.training.experiment import load_data, start_experiment
 
 def prepare_data(hparams):
     """Write the manifests, after fetching the data where it is asked for."""
-    if hparams["download"]:
+    if hparams.get("download"):
         download_esc50(hparams["data_folder"])
     prepare_esc50(
         hparams["data_folder"],

@@ -18,10 +18,8 @@ from speechbrain_pib.utils.files import atomic_folder
 
 logger = get_logger(__name__)
 
-PARAMETERS_FILE = "miniature.json"
 
-
-def write_once(folder, parameters, write):
+def write_once(folder, parameters, write, kind="miniature"):
     """Make a folder that appears when it is complete.
 
     A complete one with the same parameters is left as it is, one with other
@@ -35,6 +33,9 @@ def write_once(folder, parameters, write):
         All that its content depends on; must be fit for JSON.
     write : callable
         Called with the path of an empty folder, to fill it.
+    kind : str
+        What is in such a folder, in one word; `<kind>.json` in it holds the
+        parameters.
 
     Raises
     ------
@@ -55,28 +56,48 @@ def write_once(folder, parameters, write):
     """
     folder = os.path.abspath(folder)
     parameters = json.loads(json.dumps(parameters))
-    if _read_parameters(folder) == parameters:
-        logger.info("The miniature in %s is complete", folder)
+    earlier = read_parameters(folder, kind)
+    if earlier == parameters:
+        logger.info("The %s in %s is complete", kind, folder)
         return
-    if os.path.exists(folder) and _read_parameters(folder) is None:
+    if os.path.exists(folder) and earlier is None:
         raise ValueError(
-            f"{folder} exists and is not a miniature; choose another folder"
+            f"{folder} exists and holds no {kind}; choose another folder"
         )
     try:
         with atomic_folder(folder) as temporary:
             write(temporary)
-            with open(os.path.join(temporary, PARAMETERS_FILE), "w") as file:
+            path = os.path.join(temporary, f"{kind}.json")
+            with open(path, "w", encoding="utf-8") as file:
                 json.dump(parameters, file)
     except OSError:
-        # Another run may have made the same miniature meanwhile.
-        if _read_parameters(folder) != parameters:
+        # Another run may have made the same folder meanwhile.
+        if read_parameters(folder, kind) != parameters:
             raise
 
 
-def _read_parameters(folder):
-    """Parameters of a complete miniature, None if there is none."""
+def read_parameters(folder, kind="miniature"):
+    """Read what the folder of `write_once` was made with.
+
+    Arguments
+    ---------
+    folder : str
+        The folder.
+    kind : str
+        As for `write_once`.
+
+    Returns
+    -------
+    parameters : dict
+        None if there is no complete folder of this kind.
+
+    Example
+    -------
+    >>> read_parameters("/no/such/folder") is None
+    True
+    """
     try:
-        with open(os.path.join(folder, PARAMETERS_FILE)) as file:
+        with open(os.path.join(folder, f"{kind}.json")) as file:
             return json.load(file)
     except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
         return None

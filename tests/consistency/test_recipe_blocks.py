@@ -46,6 +46,7 @@ EXCEPTIONS = {
     "EPIC-KITCHENS-100/hparams/pib.yaml": TWO_TASKS,
     "ESC50/hparams/backbone.yaml": SMALL,
     "ESC50/hparams/pib.yaml": SMALL,
+    "ESC50/hparams/scenes.yaml": SMALL,
     "VGGSound/hparams/backbone.yaml": {"model", "loss"},
 }
 

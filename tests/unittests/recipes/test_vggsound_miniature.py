@@ -145,7 +145,7 @@ def test_interruption_leaves_nothing(tmp_path, monkeypatch):
 
 def test_foreign_folder_is_not_touched(tmp_path):
     (tmp_path / "thesis.tex").write_text("mine")
-    with pytest.raises(ValueError, match="not a miniature"):
+    with pytest.raises(ValueError, match="holds no miniature"):
         miniature.write_miniature(str(tmp_path))
     assert (tmp_path / "thesis.tex").read_text() == "mine"
 
