@@ -1,10 +1,9 @@
 """A small synthetic data set in AudioSet's layout, for trying the recipe.
 
-Each clip is 2 to 2.5 s of quiet noise with three louder bursts of noise, 0.4 s
-each, at random places. One to three of them swell, at 20 or 60 Hz, 25 or 55
-Hz, 30 or 50 Hz: the classes of the clip, one of each pair at most. The others
-are steady. At a hop of 12.5 ms the frame rate is 80 Hz, so that the two rates
-of a pair alias onto each other; a finer hop tells them apart.
+Each clip is 2 to 2.5 s of quiet noise with one or two needles, bursts of noise
+of 0.25 s that swell at different rates, the classes of the clip, and up to two
+decoys, in another band and at any rates. See speechbrain_pib.dataio.bursts for
+why the place matters.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -14,8 +13,13 @@ import os
 
 import numpy as np
 
+from speechbrain_pib.dataio.bursts import (
+    NEEDLE_BAND,
+    RATES,
+    draw_decoys,
+    make_clip,
+)
 from speechbrain_pib.dataio.synthesis import (
-    modulated_noise,
     write_clip,
     write_once,
     write_rows,
@@ -23,11 +27,9 @@ from speechbrain_pib.dataio.synthesis import (
 
 SAMPLE_RATE = 16000  # Hz
 CLIP_SECONDS = (2.0, 2.5)
-BURST_SECONDS = 0.4
-GAP_SECONDS = 0.05  # at least, between the bursts
-BURSTS = 3
-RATES = (20, 25, 30, 50, 55, 60)  # Hz, of the modulation
-MIN_DEPTH = 0.5  # of the modulation, see the miniature of VGG-Sound
+BURST_SECONDS = 0.25
+NEEDLES = 2  # at most
+DECOYS = 2  # at most
 
 
 def write_miniature(folder, *, seed=1234, n_train=2400, n_test=480):
@@ -56,7 +58,7 @@ def write_miniature(folder, *, seed=1234, n_train=2400, n_test=480):
     >>> len(os.listdir(folder / "audio"))
     6
     """
-    parameters = {"version": 1, "seed": seed, "train": n_train, "test": n_test}
+    parameters = {"version": 2, "seed": seed, "train": n_train, "test": n_test}
     write_once(folder, parameters, lambda path: _write(path, parameters))
 
 
@@ -76,7 +78,7 @@ def _write(folder, parameters):
         rows = []
         for index in range(parameters[split]):
             video = f"{split:-<5}{index:06d}"
-            waveform, present = make_clip(rng)
+            waveform, present = make_needle_clip(rng)
             path = os.path.join(folder, "audio", f"Y{video}.flac")
             write_clip(path, waveform, SAMPLE_RATE)
             labels = ",".join(classes[target][1] for target in present)
@@ -97,11 +99,8 @@ def _write_segments(path, rows):
         file.write("\n".join([*head, *rows]) + "\n")
 
 
-def make_clip(rng):
-    """Makes a clip of three bursts.
-
-    Background noise has a level of -46 dB (rms, full scale 1) +- 2 dB, the
-    bursts 18 dB more +- 2 dB and all of them the same rms.
+def make_needle_clip(rng):
+    """Make a clip of needles and decoys.
 
     Arguments
     ---------
@@ -113,32 +112,21 @@ def make_clip(rng):
     waveform : numpy.ndarray
         [n], 2 to 2.5 s at 16 kHz.
     present : numpy.ndarray
-        Indices of the one to three rates in it, sorted.
+        Indices of the rates of its needles, sorted.
 
     Example
     -------
-    >>> waveform, present = make_clip(np.random.default_rng(0))
-    >>> 32000 <= len(waveform) <= 40000, 1 <= len(present) <= 3
+    >>> waveform, present = make_needle_clip(np.random.default_rng(0))
+    >>> 32000 <= len(waveform) <= 40000, 1 <= len(present) <= 2
     (True, True)
     """
-    size = round(rng.uniform(*CLIP_SECONDS) * SAMPLE_RATE)
-    burst = round(BURST_SECONDS * SAMPLE_RATE)
-    step = burst + round(GAP_SECONDS * SAMPLE_RATE)
-    background = 10 ** (rng.uniform(-48, -44) / 20)
-    level = background * 10 ** (rng.uniform(16, 20) / 20)
-    waveform = background * rng.standard_normal(size)
-
-    # Of the pairs (0, 5), (1, 4) and (2, 3), one each.
-    drawn = rng.permutation(BURSTS)
-    drawn = np.where(rng.random(BURSTS) < 0.5, drawn, len(RATES) - 1 - drawn)
-    modulated = np.arange(BURSTS) <= rng.integers(BURSTS)
-    depths = modulated * MIN_DEPTH ** rng.uniform(0, 1, BURSTS)
-    bursts = modulated_noise(
-        np.array(RATES)[drawn], depths, burst, rng, SAMPLE_RATE
+    present = rng.permutation(len(RATES))[: rng.integers(1, NEEDLES + 1)]
+    needles = [(RATES[target], NEEDLE_BAND) for target in present]
+    waveform, _ = make_clip(
+        needles + draw_decoys(DECOYS, rng),
+        rng.uniform(*CLIP_SECONDS),
+        BURST_SECONDS,
+        rng,
+        SAMPLE_RATE,
     )
-    room = size - (BURSTS - 1) * step - burst
-    places = np.sort(rng.integers(0, room + 1, BURSTS))
-    places += step * np.arange(BURSTS)
-    for place, sound in zip(rng.permutation(places), bursts):
-        waveform[place : place + burst] += level * sound
-    return np.clip(waveform, -1, 1), np.sort(drawn[modulated])
+    return waveform, np.sort(present)

@@ -1,15 +1,9 @@
 """A small synthetic data set in VGG-Sound's layout, for trying the recipe.
 
-Each clip is 2.5 s of quiet noise with two louder bursts of noise, 0.4 s each,
-at random places: the needle, whose loudness swings at the rate that is the
-class (20, 25, 30, 50, 55 or 60 Hz), and a steady distractor. At a hop of
-12.5 ms the frame rate is 80 Hz, so that 20 and 60, 25 and 55, 30 and 50 Hz
-alias onto each other; a finer hop in the right place tells them apart. Windows
-blur fast rates more than slow ones, which gives the rate away at any hop when
-all needles are modulated equally deep; `min_depth` takes this cue away.
-
-It does not prove that the place matters: to a model trained for it, any other
-hop gives the rate away (see the table of the recipe's README).
+Each clip is 2 s of quiet noise with a needle, a burst of noise of 0.4 s at a
+random place that swells at the rate that is the class, and up to two decoys, in
+another band and at the rates of other classes. See
+speechbrain_pib.dataio.bursts for why the place matters.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -19,19 +13,22 @@ import os
 
 import numpy as np
 
+from speechbrain_pib.dataio.bursts import (
+    NEEDLE_BAND,
+    RATES,
+    draw_decoys,
+    make_clip,
+)
 from speechbrain_pib.dataio.synthesis import (
-    modulation,
     write_clip,
     write_once,
     write_rows,
 )
 
 SAMPLE_RATE = 16000  # Hz
-CLIP_SECONDS = 2.5
+CLIP_SECONDS = 2.0
 BURST_SECONDS = 0.4
-GAP_SECONDS = 0.1  # at least, between the bursts
-RATES = (20, 25, 30, 50, 55, 60)  # Hz, of the modulation
-CHUNK = 100  # clips made at a time
+DECOYS = 2  # at most
 
 
 def class_names():
@@ -44,14 +41,12 @@ def class_names():
     Example
     -------
     >>> class_names()[0]
-    'modulated burst 20 Hz'
+    'modulated burst 55 Hz'
     """
     return [f"modulated burst {rate} Hz" for rate in RATES]
 
 
-def write_miniature(
-    folder, *, seed=1234, n_train=2400, n_test=480, min_depth=0.5
-):
+def write_miniature(folder, *, seed=1234, n_train=2400, n_test=480):
     """Writes the miniature, or finds that it is there.
 
     The folder then holds `vggsound.csv` (the official form), `classes.txt`,
@@ -70,33 +65,23 @@ def write_miniature(
         Number of training clips, at least one per class.
     n_test : int
         Number of test clips, at least one per class.
-    min_depth : float
-        Smallest depth of the needle's modulation, see `make_clips`.
 
     Raises
     ------
     ValueError
         If the folder exists and is not a miniature, or a split is smaller
-        than the number of classes, or the depth is not in (0, 1].
+        than the number of classes.
 
     Example
     -------
     >>> folder = getfixture("tmpdir") / "miniature"
-    >>> write_miniature(folder, n_train=6, n_test=6)
+    >>> write_miniature(folder, n_train=4, n_test=4)
     >>> len(os.listdir(folder / "audio"))
-    12
+    8
     """
-    parameters = {
-        "version": 1,
-        "seed": seed,
-        "train": n_train,
-        "test": n_test,
-        "min_depth": min_depth,
-    }
+    parameters = {"version": 2, "seed": seed, "train": n_train, "test": n_test}
     if min(n_train, n_test) < len(RATES):
         raise ValueError(f"each split needs {len(RATES)} clips or more")
-    if not 0 < min_depth <= 1:
-        raise ValueError(f"min_depth must be in (0, 1], got {min_depth}")
     write_once(folder, parameters, lambda path: _write_clips(path, parameters))
 
 
@@ -110,18 +95,15 @@ def _write_clips(folder, parameters):
     rng.shuffle(targets[parameters["train"] :])
     annotations, events = [], []
     os.mkdir(os.path.join(folder, "audio"))
-    for first in range(0, total, CHUNK):
-        chunk = targets[first : first + CHUNK]
-        waveforms, starts = make_clips(chunk, rng, parameters["min_depth"])
-        for index, waveform in enumerate(waveforms, start=first):
-            split = "train" if index < parameters["train"] else "test"
-            video = f"mini{index:07d}"
-            name = f"{video}_000000"
-            annotations.append((video, 0, names[targets[index]], split))
-            start = starts[index - first] / SAMPLE_RATE
-            events.append((name, start, round(start + BURST_SECONDS, 7)))
-            path = os.path.join(folder, "audio", f"{name}.wav")
-            write_clip(path, waveform, SAMPLE_RATE)
+    for index, target in enumerate(targets):
+        split = "train" if index < parameters["train"] else "test"
+        video = f"mini{index:07d}"
+        name = f"{video}_000000"
+        waveform, start = make_needle_clip(target, rng)
+        annotations.append((video, 0, names[target], split))
+        events.append((name, start, round(start + BURST_SECONDS, 7)))
+        path = os.path.join(folder, "audio", f"{name}.wav")
+        write_clip(path, waveform, SAMPLE_RATE)
     write_rows(os.path.join(folder, "vggsound.csv"), annotations)
     write_rows(
         os.path.join(folder, "events.csv"), [("ID", "start", "stop"), *events]
@@ -129,57 +111,32 @@ def _write_clips(folder, parameters):
     write_rows(os.path.join(folder, "classes.txt"), [(name,) for name in names])
 
 
-def make_clips(targets, rng, min_depth=0.5):
-    """Makes clips with a needle and a distractor.
-
-    Background noise has a level of -46 dB (rms, full scale 1) +- 2 dB, both
-    bursts of a clip 18 dB more +- 2 dB and the same rms. The needle's
-    amplitude is 1 + depth * cos with a random phase.
+def make_needle_clip(target, rng):
+    """Make a clip of a needle and decoys.
 
     Arguments
     ---------
-    targets : numpy.ndarray
-        [N], class indices.
+    target : int
+        The class.
     rng : numpy.random.Generator
         Source of all that is random.
-    min_depth : float
-        The depth is drawn log-uniformly between this and 1 (full).
 
     Returns
     -------
-    waveforms : numpy.ndarray
-        [N, 40000], float32, at 16 kHz.
-    starts : numpy.ndarray
-        [N], where the needle begins, in samples.
+    waveform : numpy.ndarray
+        [32000], at 16 kHz.
+    start : float
+        Where the needle begins, in seconds.
 
     Example
     -------
-    >>> waveforms, starts = make_clips(np.array([0]), np.random.default_rng(0))
-    >>> waveforms.shape, starts.shape
-    ((1, 40000), (1,))
+    >>> waveform, start = make_needle_clip(0, np.random.default_rng(0))
+    >>> waveform.shape, 0 <= start <= CLIP_SECONDS - BURST_SECONDS
+    ((32000,), True)
     """
-    count = len(targets)
-    size, burst, gap = (
-        round(seconds * SAMPLE_RATE)
-        for seconds in (CLIP_SECONDS, BURST_SECONDS, GAP_SECONDS)
+    others = np.delete(RATES, target)
+    bursts = [(RATES[target], NEEDLE_BAND), *draw_decoys(DECOYS, rng, others)]
+    waveform, starts = make_clip(
+        bursts, CLIP_SECONDS, BURST_SECONDS, rng, SAMPLE_RATE
     )
-    background = 10 ** (rng.uniform(-48, -44, (count, 1)) / 20)
-    level = background * 10 ** (rng.uniform(16, 20, (count, 1)) / 20)
-    waveforms = rng.standard_normal((count, size), dtype=np.float32)
-    waveforms *= background.astype(np.float32)
-
-    room = rng.integers(0, size - 2 * burst - gap + 1, (count, 2))
-    places = np.sort(room, axis=1) + np.array([0, burst + gap])
-    order = rng.integers(0, 2, count)
-    rows = np.arange(count)
-    starts, distractor_starts = places[rows, order], places[rows, 1 - order]
-
-    phases = rng.uniform(0, 2 * np.pi, count)
-    depths = min_depth ** rng.uniform(0, 1, count)
-    rates = np.array(RATES)[targets]
-    needles = modulation(rates, depths, phases, burst, SAMPLE_RATE)
-    for begin, envelope in ((starts, needles), (distractor_starts, 1.0)):
-        noise = rng.standard_normal((count, burst))
-        columns = begin[:, None] + np.arange(burst)
-        waveforms[rows[:, None], columns] += level * envelope * noise
-    return np.clip(waveforms, -1, 1), starts
+    return waveform, float(starts[0] / SAMPLE_RATE)

@@ -10,7 +10,6 @@ import io
 import json
 import os
 
-import numpy as np
 import soundfile
 from speechbrain.utils.logger import get_logger
 
@@ -139,7 +138,7 @@ def write_clip(path, waveform, sample_rate):
     Example
     -------
     >>> path = str(getfixture("tmpdir") / "silence.flac")
-    >>> write_clip(path, np.zeros(800), 16000)
+    >>> write_clip(path, [0.0] * 800, 16000)
     >>> soundfile.info(path).duration
     0.05
     """
@@ -153,69 +152,3 @@ def write_clip(path, waveform, sample_rate):
     )
     with open(path, "wb") as file:
         file.write(buffer.getbuffer())
-
-
-def modulation(rates, depths, phases, n_samples, sample_rate):
-    """Make envelopes 1 + depth * cos, scaled to a mean square of one.
-
-    Arguments
-    ---------
-    rates : numpy.ndarray
-        [N], in Hz.
-    depths : numpy.ndarray
-        [N], from 0 (steady) to 1 (full).
-    phases : numpy.ndarray
-        [N], in radians.
-    n_samples : int
-        Length of the envelopes.
-    sample_rate : int
-        In Hz.
-
-    Returns
-    -------
-    envelopes : numpy.ndarray
-        [N, n_samples]
-
-    Example
-    -------
-    >>> zero = np.zeros(1)
-    >>> modulation(zero, zero, zero, 3, 16000)
-    array([[1., 1., 1.]])
-    """
-    time = np.arange(n_samples) / sample_rate
-    angles = 2 * np.pi * rates[:, None] * time + phases[:, None]
-    envelopes = 1 + depths[:, None] * np.cos(angles)
-    return envelopes / np.sqrt(np.mean(envelopes**2, axis=1, keepdims=True))
-
-
-def modulated_noise(rates, depths, n_samples, rng, sample_rate):
-    """Make bursts of white noise that swell at given rates from a random phase.
-
-    Arguments
-    ---------
-    rates : numpy.ndarray
-        [N], in Hz.
-    depths : numpy.ndarray
-        [N], from 0 (steady) to 1 (full).
-    n_samples : int
-        Length of a burst.
-    rng : numpy.random.Generator
-        Source of the phases and of the noise.
-    sample_rate : int
-        In Hz.
-
-    Returns
-    -------
-    bursts : numpy.ndarray
-        [N, n_samples], with an expected mean square of one.
-
-    Example
-    -------
-    >>> rng = np.random.default_rng(0)
-    >>> rates, depths = np.array([20.0, 60.0]), np.array([1.0, 0.5])
-    >>> modulated_noise(rates, depths, 6400, rng, 16000).shape
-    (2, 6400)
-    """
-    phases = rng.uniform(0, 2 * np.pi, len(rates))
-    envelopes = modulation(rates, depths, phases, n_samples, sample_rate)
-    return envelopes * rng.standard_normal(envelopes.shape)

@@ -4,8 +4,9 @@ EPIC-KITCHENS-100 and of EPIC-SOUNDS, which annotate the same videos.
 Its videos are long sound tracks in one HDF5 file, at 24 kHz: first there are
 actions, and then other sounds. Each is a burst of noise of 0.4 s (three in a
 long one). The class of a sound and the verb of an action are the rate at which
-it swells, the noun of an action is its band of frequencies. At a hop of 12.5 ms
-20 and 60 Hz, 25 and 55, 30 and 50 look alike; a finer hop tells them apart.
+it swells, the noun of an action is its band of frequencies. Between two of them
+there often is a decoy, in a higher band and at any rate. See
+speechbrain_pib.dataio.bursts for why the place matters.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -16,24 +17,25 @@ import os
 import h5py
 import numpy as np
 
-from speechbrain_pib.dataio.synthesis import (
-    modulation,
-    write_once,
-    write_rows,
+from speechbrain_pib.dataio.bursts import (
+    DECOY_BAND,
+    NEEDLE_BAND,
+    RATES,
+    swelling_noise,
 )
+from speechbrain_pib.dataio.synthesis import write_once, write_rows
 
 SAMPLE_RATE = 24000  # Hz, as published scripts extract EPIC-KITCHENS
 FRAMES_PER_SECOND = 60
 SEGMENTS_PER_VIDEO = 20  # actions, and as many sounds
 BURST_SECONDS = 0.4
 LONG_SHARE = 0.15  # of the segments, which have three bursts instead of one
-RATES = (20, 25, 30, 50, 55, 60)  # Hz, of verbs and of sounds
-BANDS = tuple((low, low + 4000) for low in (50, 1000, 2000, 3000, 3900))  # Hz
-SOUND_BAND = (50, 7900)  # Hz
+DECOY_SHARE = 0.7  # of the pauses between segments, which have a decoy
+BANDS = ((500, 900), (1000, 1500), (1700, 2300), (2500, 3200), (3500, 4300))
 # How frequent the classes are; of verbs and nouns the rare ones are the tail.
-VERB_WEIGHTS = (2, 1, 2, 2, 1, 2)
+VERB_WEIGHTS = (2, 1, 2, 2)
 NOUN_WEIGHTS = (2, 2, 2, 2, 1)
-SOUND_WEIGHTS = (4, 4, 3, 3, 2, 2)
+SOUND_WEIGHTS = (4, 3, 3, 2)
 ACTION_COLUMNS = (
     "narration_id,participant_id,video_id,narration_timestamp,"
     "start_timestamp,stop_timestamp,start_frame,stop_frame,narration,verb,"
@@ -73,7 +75,7 @@ def write_miniature(folder, *, seed=1234, n_train=1800):
     -------
     >>> write_miniature("miniature", n_train=60)  # doctest: +SKIP
     """
-    parameters = {"version": 2, "seed": seed, "train": n_train}
+    parameters = {"version": 3, "seed": seed, "train": n_train}
     write_once(folder, parameters, lambda path: _write(path, parameters))
 
 
@@ -144,7 +146,7 @@ def _draw_action(rng):
 def _draw_sound(rng):
     """Class of a sound, and how it sounds."""
     index = _draw(SOUND_WEIGHTS, rng)
-    return {"class": index, "rate": RATES[index], "band": SOUND_BAND}
+    return {"class": index, "rate": RATES[index], "band": NEEDLE_BAND}
 
 
 def _draw(weights, rng):
@@ -169,8 +171,9 @@ def draw_segments(count, rng):
     Returns
     -------
     segments : list of dict
-        "start" and "stop" in seconds, with two decimals, and "bursts", the
-        centres of the bursts in seconds.
+        "start" and "stop" in seconds, with two decimals, "bursts", the
+        centres of the bursts in seconds, and "decoys", which follow:
+        (centre, rate) of each.
     seconds : float
         How long the video is.
 
@@ -186,29 +189,31 @@ def draw_segments(count, rng):
         if rng.random() < LONG_SHARE:
             bursts = [time, time + 0.8, time + 1.6]
         before, after = rng.uniform(0.3, 0.8, 2)
+        pause = rng.uniform(1.5, 1.8)
+        decoys = [(bursts[-1] + pause / 2, rng.choice(RATES))]
         segments.append(
             {
                 "start": round(bursts[0] - before, 2),
                 "stop": round(bursts[-1] + after, 2),
                 "bursts": bursts,
+                "decoys": decoys if rng.random() < DECOY_SHARE else [],
             }
         )
-        time = bursts[-1] + rng.uniform(1.5, 1.8)
+        time = bursts[-1] + pause
     return segments, time
 
 
 def make_video_sound(segments, seconds, rng, sample_rate=SAMPLE_RATE):
     """Make the sound of a video.
 
-    Quiet noise of -46 dB (rms, full scale 1) +- 2 dB, with bursts of noise of
-    a certain band, 18 dB more +- 2 dB, whose loudness swells at a certain
-    rate, at a random depth between 0.5 and 1.
+    Quiet noise of -46 dB (rms, full scale 1) +- 2 dB, with bursts of -28 dB +-
+    2 dB of noise of a certain band, whose loudness swells at a certain rate.
 
     Arguments
     ---------
     segments : list of dict
-        "bursts" (centres in seconds), "rate" (of the swelling, Hz) and "band"
-        (lowest and highest frequency of the noise, Hz).
+        As from draw_segments, with "rate" (of the swelling, Hz) and "band" (of
+        the noise, Hz).
     seconds : float
         How long it is.
     rng : numpy.random.Generator
@@ -223,7 +228,12 @@ def make_video_sound(segments, seconds, rng, sample_rate=SAMPLE_RATE):
 
     Example
     -------
-    >>> segment = {"bursts": [1.0], "rate": 20, "band": (500, 2000)}
+    >>> segment = {
+    ...     "bursts": [1.0],
+    ...     "rate": 75,
+    ...     "band": (500, 900),
+    ...     "decoys": [],
+    ... }
     >>> make_video_sound([segment], 2.0, np.random.default_rng(0)).shape
     (48000,)
     """
@@ -231,27 +241,17 @@ def make_video_sound(segments, seconds, rng, sample_rate=SAMPLE_RATE):
     waveform = level * rng.standard_normal(round(seconds * sample_rate))
     size = round(BURST_SECONDS * sample_rate)
     for segment in segments:
-        for centre in segment["bursts"]:
-            rate = np.array([segment["rate"]])
-            depth, phase = rng.uniform(0.5, 1, 1), rng.uniform(0, 6.283, 1)
-            envelope = modulation(rate, depth, phase, size, sample_rate)[0]
-            loudness = level * 10 ** (rng.uniform(16, 20) / 20)
+        sounds = [
+            (centre, segment["rate"], segment["band"])
+            for centre in segment["bursts"]
+        ]
+        sounds += [(*decoy, DECOY_BAND) for decoy in segment["decoys"]]
+        for centre, rate, band in sounds:
             first = round((centre - BURST_SECONDS / 2) * sample_rate)
-            waveform[first : first + size] += (
-                loudness
-                * envelope
-                * _band_noise(size, segment["band"], rng, sample_rate)
-            )
+            waveform[first : first + size] += 10 ** (
+                rng.uniform(-30, -26) / 20
+            ) * swelling_noise(rate, band, size, rng, sample_rate)
     return (np.clip(waveform, -1, 1) * 32767).astype(np.int16)
-
-
-def _band_noise(size, band, rng, sample_rate):
-    """Noise of a band with a mean square of one."""
-    spectrum = np.fft.rfft(rng.standard_normal(size))
-    frequencies = np.fft.rfftfreq(size, 1 / sample_rate)
-    spectrum[(frequencies < band[0]) | (frequencies > band[1])] = 0
-    noise = np.fft.irfft(spectrum, size)
-    return noise / np.sqrt(np.mean(noise**2))
 
 
 def _list_kitchens(splits, actions, durations):

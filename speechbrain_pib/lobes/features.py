@@ -41,13 +41,23 @@ class MultiHopFbank(torch.nn.Module):
     n_fft : int
         Size of the Fourier transform in samples.
     win_length : int
-        Length of the periodic Hann window in samples, the same at every hop.
+        Length of the periodic Hann window in samples; the longest one where
+        the window follows the hop.
+    win_hops : float
+        Length of each frame's window in hops of its own, to the nearest even
+        number of samples and at most win_length (default: None, win_length at
+        every hop, as published). Four hops hear nothing of what is too fast
+        for the frame rate; a fixed window hears no more at a finer hop than
+        its own length resolves.
     f_min : float
         Lower edge of the first band in Hz.
     f_max : float
         Upper edge of the last band in Hz (default: half the sampling rate).
     log_offset : float
         Added to the magnitudes before the natural logarithm.
+    subtract_mean : bool
+        Subtract each band's mean over the frames: what swells and ends stands
+        out, what sounds all the time is lost.
 
     Example
     -------
@@ -68,9 +78,11 @@ class MultiHopFbank(torch.nn.Module):
         n_mels=128,
         n_fft=2048,
         win_length=320,
+        win_hops=None,
         f_min=0.0,
         f_max=None,
         log_offset=1e-6,
+        subtract_mean=False,
     ):
         super().__init__()
         if win_length > n_fft:
@@ -83,7 +95,9 @@ class MultiHopFbank(torch.nn.Module):
         self.n_mels = n_mels
         self.n_fft = n_fft
         self.win_length = win_length
+        self.win_hops = win_hops
         self.log_offset = log_offset
+        self.subtract_mean = subtract_mean
         filters = melscale_fbanks(
             n_fft // 2 + 1,
             f_min,
@@ -94,6 +108,8 @@ class MultiHopFbank(torch.nn.Module):
             mel_scale="htk",
         )
         window = torch.hann_window(win_length)
+        if win_hops is not None:
+            window = _hann_windows(win_length)
         self.register_buffer("filters", filters, persistent=False)
         self.register_buffer("window", window, persistent=False)
         self.blocks = list(_nonzero_blocks(filters, BLOCKS))
@@ -123,7 +139,7 @@ class MultiHopFbank(torch.nn.Module):
         )
         return frames * self.hop_length / refinement
 
-    def forward(self, wavs, centres=None):
+    def forward(self, wavs, centres=None, hops=None):
         """Compute the log-mel frames at the given positions.
 
         Arguments
@@ -133,6 +149,10 @@ class MultiHopFbank(torch.nn.Module):
         centres : torch.Tensor
             Frame centres in samples, [batch, frames] or [frames] for all
             clips alike (default: the uniform grid of the first pass).
+        hops : torch.Tensor
+            Distance of each frame from its neighbours in samples, in the shape
+            of the centres, for windows that follow it (default: the hop of the
+            first pass).
 
         Returns
         -------
@@ -144,13 +164,16 @@ class MultiHopFbank(torch.nn.Module):
         centres = centres.expand(wavs.shape[0], -1)
         with torch.autocast(wavs.device.type, enabled=False):
             frames = self._frames(wavs.float(), centres.float())
-            frames = frames.mul_(self.window).flatten(0, 1)
+            frames = frames.mul_(self._windows(hops)).flatten(0, 1)
             mel = [
                 self._mel(torch.fft.rfft(part, n=self.n_fft))
                 for part in frames.split(_frames_at_a_time(frames))
             ]
             mel = torch.cat(mel).unflatten(0, centres.shape)
-            return mel.add_(self.log_offset).log_()
+            log_mel = mel.add_(self.log_offset).log_()
+            if self.subtract_mean:
+                log_mel = log_mel - log_mel.mean(dim=1, keepdim=True)
+            return log_mel
 
     def _frames(self, wavs, centres):
         """Cut [batch, frames, win_length] samples around the centres."""
@@ -161,6 +184,15 @@ class MultiHopFbank(torch.nn.Module):
         clips = torch.arange(len(wavs), device=wavs.device).unsqueeze(1)
         windows = padded.flatten().unfold(0, self.win_length, 1)
         return windows[starts + clips * padded.shape[1]]
+
+    def _windows(self, hops):
+        """Windows for frames of these hops [..., win_length]."""
+        if self.win_hops is None:
+            return self.window
+        if hops is None:
+            hops = self.window.new_tensor(self.hop_length)
+        halves = (hops.float() * (self.win_hops / 2)).round().long()
+        return self.window[halves.clamp(1, len(self.window)) - 1]
 
     def _mel(self, spectrum):
         """Compute mel magnitudes [frames, n_mels] of a complex spectrum."""
@@ -175,6 +207,15 @@ class MultiHopFbank(torch.nn.Module):
             ],
             dim=-1,
         )
+
+
+def _hann_windows(longest):
+    """Periodic Hann windows of 2, 4, ... samples, each in the middle of
+    `longest` samples [longest / 2, longest]."""
+    halves = torch.arange(1, longest // 2 + 1).unsqueeze(1)
+    offsets = torch.arange(longest) - longest // 2
+    windows = 0.5 + 0.5 * torch.cos(torch.pi * offsets / halves)
+    return windows * (offsets.abs() <= halves)
 
 
 def _frames_at_a_time(frames):

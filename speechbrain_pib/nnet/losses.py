@@ -11,41 +11,6 @@ from torch.nn.functional import (
 )
 
 
-def ranking_loss(probabilities, margin=0.05):
-    """Compute the hinge loss that ranks the true class: higher by foreground
-    than by background, and not lower after a replay than before it.
-
-    The published loss takes absolute differences, hence cannot rank. What a
-    pass knew before the replay is a constant here: the replay has to improve,
-    not the listening before it to get worse.
-
-    Arguments
-    ---------
-    probabilities : torch.Tensor
-        Of the true class from the foreground and the background of each pass
-        [batch, passes, 2].
-    margin : float
-        By how much the order has to hold.
-
-    Returns
-    -------
-    loss : torch.Tensor
-        Mean over the batch of the sum over passes, 0 when all orders hold.
-
-    Example
-    -------
-    >>> ranking_loss(torch.tensor([[[0.6, 0.1], [0.9, 0.1]]]))
-    tensor(0.)
-    >>> ranking_loss(torch.tensor([[[0.9, 0.1], [0.6, 0.1]]]))
-    tensor(0.3500)
-    """
-    foreground, background = probabilities.unbind(-1)
-    against_background = margin - (foreground - background)
-    against_before = margin - (foreground[:, 1:] - foreground[:, :-1].detach())
-    losses = torch.cat([against_background, against_before], dim=1).relu()
-    return losses.sum(dim=1).mean()
-
-
 def split_tasks(values, tasks=None):
     """Split the outputs of a head into those of its tasks.
 
@@ -102,15 +67,22 @@ class PlayItBackLoss(torch.nn.Module):
     """Training loss of Play It Back: a weighted sum of its terms.
 
     fused + pass_weight * sum over passes
-    + selector_weight * sum over passes of (foreground + background)
-    + ranking_weight * ranking + area_weight * area.
+    + selection_weight * sum over passes of what each hears by itself
+    + area_weight * area.
 
-    The foreground of each pass has to classify; the background has to be
-    uninformative (the uniform distribution is its target; for multi-label
-    targets nothing but the ranking holds it back). The area, the mean share
-    of the foreground, keeps segments short; the paper has no such term, and
-    without it the selection spreads. Without a selector only the first two
-    terms exist.
+    The selection is trained by a marginal likelihood. A clip was replayed
+    where the selector chose and, in training, at a random segment too. Which
+    of the two holds the evidence is a hidden variable whose probabilities are
+    the attention's preferences: the class probabilities of the two are
+    averaged by them, and the mean has to classify. So the attention turns to
+    where the classes are told apart, and the backbone learns most from there;
+    Uni-AdaFocus (https://arxiv.org/abs/2412.11228) trains a policy on random
+    regions beside its own likewise. The published loss, a ranking of absolute
+    differences, gives its selector no gradient.
+
+    Only ratios of the attention matter to it; the area, the squared distance
+    of the mean attention from the share of the clip to select, gives it a
+    scale. Without a selector only the first two terms exist.
 
     Several tasks (such as verb and noun) share one head, whose logits stand
     side by side; each loss is the mean over the tasks.
@@ -121,14 +93,12 @@ class PlayItBackLoss(torch.nn.Module):
         Binary cross-entropy of independent classes instead of cross-entropy.
     pass_weight : float
         Weight of the single passes.
-    selector_weight : float
-        Weight of foreground and background.
-    ranking_weight : float
-        Weight of the ranking loss.
+    selection_weight : float
+        Weight of what each pass hears by itself.
     area_weight : float
-        Weight of the area of the foreground.
-    margin : float
-        Margin of the ranking loss.
+        Weight of the area.
+    share : float
+        Share of the clip that the area aims at: largest_share of the model.
     label_smoothing : float
         Smoothing of single-label targets.
     tasks : list of int
@@ -147,20 +117,18 @@ class PlayItBackLoss(torch.nn.Module):
         self,
         multi_label=False,
         pass_weight=0.1,
-        selector_weight=0.1,
-        ranking_weight=0.1,
-        area_weight=0.3,
-        margin=0.05,
+        selection_weight=1.0,
+        area_weight=10.0,
+        share=0.2,
         label_smoothing=0.0,
         tasks=None,
     ):
         super().__init__()
         self.multi_label = multi_label
         self.pass_weight = pass_weight
-        self.selector_weight = selector_weight
-        self.ranking_weight = ranking_weight
+        self.selection_weight = selection_weight
         self.area_weight = area_weight
-        self.margin = margin
+        self.share = share
         self.label_smoothing = label_smoothing
         self.tasks = tasks
 
@@ -178,19 +146,19 @@ class PlayItBackLoss(torch.nn.Module):
         -------
         losses : dict
             "loss", the weighted sum, and its unweighted terms: "fused",
-            "passes", and with a selector "foreground", "background",
-            "ranking", "area".
+            "passes", and with a selector "selection" and "area".
         """
         losses = {
             "fused": self._classification(output.logits, targets),
             "passes": self._over_passes(output.pass_logits, targets),
         }
         total = losses["fused"] + self.pass_weight * losses["passes"]
-        if output.foreground_logits is not None:
-            losses.update(self._selection(output, targets))
-            selection = losses["foreground"] + losses["background"]
-            total = total + self.selector_weight * selection
-            total = total + self.ranking_weight * losses["ranking"]
+        if output.segment_logits is not None:
+            heard = self._mix_explored(output)
+            losses["selection"] = self._over_passes(heard, targets)
+            area = output.attention.mean(dim=-1) - self.share
+            losses["area"] = area.square().mean()
+            total = total + self.selection_weight * losses["selection"]
             total = total + self.area_weight * losses["area"]
         return {"loss": total, **losses}
 
@@ -230,25 +198,19 @@ class PlayItBackLoss(torch.nn.Module):
         targets = targets.unsqueeze(1).expand(-1, passes, -1).flatten(0, 1)
         return passes * self._classification(logits.flatten(0, 1), targets)
 
-    def _selection(self, output, targets):
-        """Compute the terms that train the selector."""
-        background = output.background_logits.float()
-        both = torch.stack([output.foreground_logits.float(), background], 2)
+    def _mix_explored(self, output):
+        """Logits of what each pass hears by itself [batch, passes, classes],
+        of a replay and a random segment as the attention prefers them."""
+        heard = output.segment_logits
+        if output.explored_logits is None:
+            return heard
+        first, replays = heard[:, :1].float(), heard[:, 1:]
+        explored = output.explored_logits.unsqueeze(1).expand_as(replays)
+        # [batch, K, 2, classes]
+        both = self.probabilities(torch.stack([replays, explored], 2))
+        mixed = (both * output.preferences.unsqueeze(-1)).sum(dim=2)
         if self.multi_label:
-            uninformative = background.new_zeros(())
+            mixed = mixed.logit(eps=1e-6)
         else:
-            uniform = [
-                torch.full_like(part, 1.0 / part.shape[-1])
-                for part in self._split(targets)
-            ]
-            uninformative = self._over_passes(background, torch.cat(uniform, 1))
-        labels = targets / targets.sum(-1, keepdim=True).clamp(min=1e-8)
-        true_class = (self.probabilities(both) * labels[:, None, None]).sum(
-            dim=-1
-        )
-        return {
-            "foreground": self._over_passes(output.foreground_logits, targets),
-            "background": uninformative,
-            "ranking": ranking_loss(true_class, self.margin),
-            "area": output.attention.mean(),
-        }
+            mixed = mixed.clamp(min=1e-8).log()
+        return torch.cat([first, mixed], dim=1)

@@ -10,9 +10,13 @@ from typing import NamedTuple
 import torch
 from torch.utils.checkpoint import checkpoint
 
+from speechbrain_pib.lobes.models.controls import random_segments
 from speechbrain_pib.lobes.models.replay import (
+    at_positions,
+    frame_hops,
     frame_positions,
     mask_to_segments,
+    mean_inside,
     positions_at,
     replay_density,
     salient_frames,
@@ -34,10 +38,16 @@ class PlayItBackOutput(NamedTuple):
         After each pass [batch, P, num_classes].
     embeddings : torch.Tensor
         Features that the logits were computed from [batch, features].
-    foreground_logits : torch.Tensor
-        Of the foreground of each pass [batch, P, num_classes].
-    background_logits : torch.Tensor
-        Of the background of each pass [batch, P, num_classes].
+    segment_logits : torch.Tensor
+        Of each pass heard by itself, without the decoder
+        [batch, P, num_classes].
+    explored_logits : torch.Tensor
+        Of the replay of a random segment, heard by itself
+        [batch, num_classes]; in training alone.
+    preferences : torch.Tensor
+        How the attention of each pass before a replay is divided between what
+        was replayed then and the random segment [batch, K, 2], each pair sums
+        to one; in training alone.
     attention : torch.Tensor
         Share of the foreground over each pass's time steps [batch, P, time].
     masks : torch.Tensor
@@ -69,8 +79,9 @@ class PlayItBackOutput(NamedTuple):
     logits: torch.Tensor
     pass_logits: torch.Tensor
     embeddings: torch.Tensor | None = None
-    foreground_logits: torch.Tensor | None = None
-    background_logits: torch.Tensor | None = None
+    segment_logits: torch.Tensor | None = None
+    explored_logits: torch.Tensor | None = None
+    preferences: torch.Tensor | None = None
     attention: torch.Tensor | None = None
     masks: torch.Tensor | None = None
     centres: torch.Tensor | None = None
@@ -99,8 +110,9 @@ class PlayItBack(torch.nn.Module):
 
     Each pass looks at the same number of frames; a replay spends them where
     the pass before selected. Departures from the published code: frames show
-    the times that were selected; the selector is trained, by classifying what
-    it selected; there is no loop over clips and no copy to the host;
+    the times that were selected; the selector is trained, by hearing in
+    training a random segment too (see PlayItBackLoss); a selection has a
+    largest size; there is no loop over clips and no copy to the host;
     evaluation is deterministic and each clip independent of its batch.
 
     Arguments
@@ -120,6 +132,13 @@ class PlayItBack(torch.nn.Module):
         the model is the backbone alone (stage 1 of the published training).
     replays : int
         Number of replays: 0 for a single pass, 3 for "X3".
+    refinement : float
+        What each replay adds to the density of frames inside its selection,
+        against 1 outside: the last of K replays is 1 + K * refinement times
+        as dense there.
+    largest_share : float
+        Largest share of the clip that is selected; random segments in
+        training are as long.
     augment : torch.nn.Module
         SpecAugment, applied in training.
     freeze_backbone : bool
@@ -156,6 +175,8 @@ class PlayItBack(torch.nn.Module):
         decoder=None,
         *,
         replays=0,
+        refinement=1.0,
+        largest_share=0.2,
         augment=None,
         freeze_backbone=False,
         checkpoint_activations=False,
@@ -167,6 +188,8 @@ class PlayItBack(torch.nn.Module):
         self.selector = selector
         self.decoder = decoder
         self.replays = replays
+        self.refinement = refinement
+        self.largest_share = largest_share
         self.augment = augment
         self.freeze_backbone = freeze_backbone
         self.checkpoint_activations = checkpoint_activations
@@ -242,19 +265,22 @@ class PlayItBack(torch.nn.Module):
         if lengths is not None:
             length = length * lengths.unsqueeze(1)
         drawn = self._draw_augmentation(wavs)
-        passes = []
+        passes, replayed = [], []
         for index in range(self.replays + 1):
-            listened = self._listen(wavs, density, length, drawn)
+            listened = self._listen(wavs, density, drawn)
+            if self.selector is not None:
+                listened.update(self._select(listened, density, length))
             passes.append(listened)
             if index < self.replays:
                 chosen = listened["masks"] if masks is None else masks[:, index]
-                density = replay_density(chosen, index + 2)
-        return self._decode(
-            {
-                name: torch.stack([listened[name] for listened in passes], 1)
-                for name in passes[0]
-            }
-        )
+                replayed.append(chosen)
+                density = replay_density(
+                    chosen, 1 + (index + 1) * self.refinement
+                )
+        explored = {}
+        if self.training and self.replays:
+            explored = self._explore(wavs, drawn, passes, replayed)
+        return self._decode(passes, explored)
 
     def _draw_augmentation(self, wavs):
         """Draw the SpecAugment masks of this batch; None outside training."""
@@ -264,26 +290,24 @@ class PlayItBack(torch.nn.Module):
             wavs.shape[0], self.fbank.n_frames, self.fbank.n_mels, wavs.device
         )
 
-    def _listen(self, wavs, density, length, drawn):
-        """Run one pass: its input, features and, with a selector, selection."""
+    def _listen(self, wavs, density, drawn):
+        """Run one pass: its input, features and where they are in time."""
         positions = frame_positions(density)  # [batch, T]
         centres = (positions - 0.5) * self.fbank.hop_length  # in samples
-        log_mel = self.fbank(wavs, centres)  # [batch, T, n_mels]
+        hops = frame_hops(density, positions) * self.fbank.hop_length
+        log_mel = self.fbank(wavs, centres, hops)  # [batch, T, n_mels]
         if drawn is not None:
             log_mel = self.augment(log_mel, positions, drawn)
         # [batch, time, frequency, features]
         grid = self._call(self.backbone.forward_features, log_mel)
         steps = self.backbone.token_positions(positions.shape[1])
-        listened = {
+        return {
             "grids": grid,
             "centres": centres,
             "log_mel": log_mel,
+            "positions": positions,
             "times": positions_at(positions, steps),
         }
-        if self.selector is not None:
-            selected = self._select(listened, positions, density, length)
-            listened.update(selected)
-        return listened
 
     def _call(self, part, *inputs):
         """Call a part, once more in the backward pass if that saves memory."""
@@ -291,52 +315,76 @@ class PlayItBack(torch.nn.Module):
             return checkpoint(part, *inputs, use_reentrant=False)
         return part(*inputs)
 
-    def _select(self, listened, positions, density, length):
-        """Separate foreground and background: attention, mask and logits."""
-        grid = listened["grids"]
+    def _select(self, listened, density, length):
+        """Divide a pass into foreground and background: what to replay."""
         valid_steps = _within(listened["times"], length)  # [batch, time]
         # Of foreground and background [batch, 2, time].
-        attention = self.selector(grid, valid_steps).float()
-        n_frames = positions.shape[1]
-        attention = attention * valid_steps.unsqueeze(1)
+        attention = self.selector(listened["grids"], valid_steps).float()
+        attention = attention[:, 0] * valid_steps
+        n_frames = density.shape[1]
         salience = upsample_salience(
-            attention[:, 0], self.backbone.token_positions(n_frames), n_frames
+            attention, self.backbone.token_positions(n_frames), n_frames
         )
-        # Salience of the foreground and what is above its mean [batch, T].
-        mask = salient_frames(salience, _within(positions, length))
-        # One more step that holds nothing: without it the scale of the
-        # attention is free, and a little of everything is as good as all of
-        # what matters.
-        shares = attention / (attention.sum(dim=-1, keepdim=True) + 1.0)
-        # [batch, 2, time] @ [batch, time, features]
-        pooled = shares @ grid.mean(dim=2).to(shares.dtype)
-        foreground, background = self.backbone.forward_head(pooled).unbind(1)
+        valid = _within(listened["positions"], length)
+        mask = salient_frames(salience, valid, self.largest_share)
         return {
-            "attention": attention[:, 0],
+            "attention": attention,
+            "salience": salience,
             "masks": to_base_frames(mask, density),
-            "foreground_logits": foreground,
-            "background_logits": background,
         }
 
-    def _decode(self, passes):
-        """Fuse the passes into the output."""
-        times = passes.pop("times")
-        if self.decoder is None:
-            pooled = passes["grids"].mean(dim=(2, 3))  # [batch, 1, features]
-            pass_logits = self.backbone.forward_head(pooled)
-            logits = pass_logits.squeeze(1)
-            embeddings = pooled.squeeze(1)
-        else:
-            logits, pass_logits, embeddings = self._call(
-                self.decoder, passes["grids"], self._relative_times(times)
+    def _explore(self, wavs, drawn, passes, replayed):
+        """Replay a random segment, and compare the attention that each pass
+        gave to it with that to what was replayed."""
+        n_frames = self.fbank.n_frames
+        places = torch.rand(len(wavs), device=wavs.device)
+        width = torch.full_like(places, self.largest_share * n_frames).round()
+        segment = random_segments(places, width.clamp(min=1), n_frames)
+        density = replay_density(segment, 1 + self.refinement)
+        grid = self._listen(wavs, density, drawn)["grids"]
+        inside = [
+            mean_inside(
+                listened["salience"], at_positions(mask, listened["positions"])
             )
+            for listened, chosen in zip(passes, replayed)
+            for mask in (chosen, segment)
+        ]
+        # [batch, K, 2]; where neither had any, they are alike.
+        inside = torch.stack(inside, 1).unflatten(1, (-1, 2)).clamp(min=1e-6)
+        return {
+            "explored_logits": self.backbone.forward_head(grid.mean((1, 2))),
+            "preferences": inside / inside.sum(dim=2, keepdim=True),
+        }
+
+    def _decode(self, passes, explored):
+        """Fuse the passes into the output."""
+        passes = {
+            name: torch.stack([listened[name] for listened in passes], 1)
+            for name in passes[0]
+            if name not in ("positions", "salience")
+        }
+        times = passes.pop("times")
+        pooled = passes["grids"].mean(dim=(2, 3))  # [batch, P, features]
+        alone = self.backbone.forward_head(pooled)  # [batch, P, num_classes]
+        if self.decoder is None:
+            logits, embeddings = alone.squeeze(1), pooled.squeeze(1)
+            return self._output(passes, logits, alone, embeddings)
+        decoded = self._call(
+            self.decoder, passes["grids"], self._relative_times(times)
+        )
+        return self._output(
+            {**passes, **explored, "segment_logits": alone}, *decoded
+        )
+
+    def _output(self, fields, logits, pass_logits, embeddings):
+        """Make the output of its fields."""
         return PlayItBackOutput(
             logits=logits,
             pass_logits=pass_logits,
             embeddings=embeddings,
             hop_length=self.fbank.hop_length,
             sample_rate=self.fbank.sample_rate,
-            **passes,
+            **fields,
         )
 
     def _relative_times(self, times):

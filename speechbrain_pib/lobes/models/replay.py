@@ -24,8 +24,8 @@ def replay_density(mask, refinement):
     ---------
     mask : torch.Tensor
         Boolean selection of base frames [batch, T].
-    refinement : int
-        Density inside the selection; k + 1 for replay k.
+    refinement : float
+        Density inside the selection; k + 1 for replay k, as published.
 
     Returns
     -------
@@ -72,6 +72,55 @@ def frame_positions(density):
     inside = density.gather(1, cells)
     before = cumulated.gather(1, cells) - inside
     return cells + (targets - before) / inside
+
+
+def frame_hops(density, positions):
+    """Compute the hop of each frame of a pass.
+
+    Arguments
+    ---------
+    density : torch.Tensor
+        Positive density of the base frames [batch, T].
+    positions : torch.Tensor
+        What `frame_positions` made of it [batch, T].
+
+    Returns
+    -------
+    hops : torch.Tensor
+        Distance to the next frame in units of base frames, as far as the
+        density stays what it is there [batch, T].
+
+    Example
+    -------
+    >>> density = torch.tensor([[1.0, 2.0, 1.0]])
+    >>> frame_hops(density, frame_positions(density))
+    tensor([[1.3333, 0.6667, 1.3333]])
+    """
+    mean = density.mean(dim=1, keepdim=True)
+    return mean / at_positions(density, positions)
+
+
+def at_positions(values, positions):
+    """Look up what belongs to the base frames that positions lie in.
+
+    Arguments
+    ---------
+    values : torch.Tensor
+        One for each base frame [batch, T].
+    positions : torch.Tensor
+        Positions in units of base frames [batch, n].
+
+    Returns
+    -------
+    values : torch.Tensor
+        [batch, n].
+
+    Example
+    -------
+    >>> at_positions(torch.tensor([[3.0, 4.0]]), torch.tensor([[0.2, 1.9]]))
+    tensor([[3., 4.]])
+    """
+    return values.gather(1, positions.long().clamp(0, values.shape[1] - 1))
 
 
 def to_base_frames(mask, density):
@@ -164,7 +213,7 @@ def upsample_salience(salience, frames, n_frames):
     return torch.lerp(salience[:, right - 1], salience[:, right], share)
 
 
-def salient_frames(salience, valid):
+def salient_frames(salience, valid, largest_share=1.0):
     """Select the frames whose salience is above the mean of their clip.
 
     Arguments
@@ -173,6 +222,8 @@ def salient_frames(salience, valid):
         [batch, T].
     valid : torch.Tensor
         Boolean [batch, T], False where a frame shows padding.
+    largest_share : float
+        Largest share of the valid frames to select: the most salient ones.
 
     Returns
     -------
@@ -181,13 +232,42 @@ def salient_frames(salience, valid):
 
     Example
     -------
-    >>> salient_frames(torch.tensor([[0.0, 1.0]]), torch.ones(1, 2).bool())
-    tensor([[False,  True]])
+    >>> salience, valid = torch.tensor([[0.0, 2.0, 3.0]]), torch.ones(1, 3)
+    >>> salient_frames(salience, valid.bool())
+    tensor([[False,  True,  True]])
+    >>> salient_frames(salience, valid.bool(), largest_share=0.4)
+    tensor([[False, False,  True]])
     """
     count = valid.sum(dim=1, keepdim=True).clamp(min=1)  # [batch, 1]
     mean = (salience * valid).sum(dim=1, keepdim=True) / count
     # A constant salience must not select by its rounding noise.
-    return (salience > mean + 1e-6) & valid
+    above = (salience > mean + 1e-6) & valid
+    order = salience.masked_fill(~above, -1.0).argsort(1, descending=True)
+    rank = order.argsort(dim=1)
+    return above & (rank < (largest_share * count).round().clamp(min=1))
+
+
+def mean_inside(salience, mask):
+    """Compute the mean salience of what a mask selects.
+
+    Arguments
+    ---------
+    salience : torch.Tensor
+        [batch, T].
+    mask : torch.Tensor
+        Boolean [batch, T].
+
+    Returns
+    -------
+    mean : torch.Tensor
+        [batch]; 0 where nothing is selected.
+
+    Example
+    -------
+    >>> mean_inside(torch.tensor([[0.2, 0.4]]), torch.tensor([[True, True]]))
+    tensor([0.3000])
+    """
+    return (salience * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
 
 
 def mask_to_segments(mask, frame_seconds):

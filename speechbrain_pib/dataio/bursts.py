@@ -1,0 +1,140 @@
+"""Clips in which the place matters: short bursts of noise, of which some carry
+the class and some do not.
+
+A class is the rate at which a *needle* swells. *Decoys* swell too, in a band of
+their own, and say nothing of the class. At the first hop of the miniatures, 12.5
+ms with a window of four hops, all rates are blurred alike: the power of a Hann
+window has no modulation above 3 / duration = 60 Hz, and little at 55 Hz. A
+window of four hops of a replay that spends most of its frames on a fifth of the
+clip resolves them. So a clip tells where its needle is at the first hop, and
+what it is only there, at a finer one; a finer hop elsewhere does not help.
+
+Noise is modulated first and filtered then, by a band without edges: noise of a
+band that is modulated afterwards tells the rate by what the modulation adds
+beyond its edges.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import numpy as np
+
+RATES = (55, 75, 102, 140)  # Hz, of the swelling
+NEEDLE_BAND = (1500, 2200)  # Hz
+DECOY_BAND = (5500, 7500)  # Hz
+GAP_SECONDS = 0.05  # at least, between two bursts
+
+
+def swelling_noise(rate, band, n_samples, rng, sample_rate):
+    """Make noise of a band that swells at a rate, from a random phase.
+
+    Arguments
+    ---------
+    rate : float
+        In Hz.
+    band : tuple of float
+        In Hz; where the spectrum is e^(-1/2) of its maximum.
+    n_samples : int
+        Its length.
+    rng : numpy.random.Generator
+        Source of the noise, of the phase and of the depth (0.8 to 1).
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    noise : numpy.ndarray
+        [n_samples], with a mean square of one.
+
+    Example
+    -------
+    >>> rng = np.random.default_rng(0)
+    >>> noise = swelling_noise(75, (1500, 2200), 6400, rng, 16000)
+    >>> noise.shape, round(float(np.mean(noise**2)), 6)
+    ((6400,), 1.0)
+    """
+    time = np.arange(n_samples) / sample_rate
+    depth, phase = rng.uniform(0.8, 1), rng.uniform(0, 2 * np.pi)
+    envelope = 1 + depth * np.cos(2 * np.pi * rate * time + phase)
+    spectrum = np.fft.rfft(envelope * rng.standard_normal(n_samples))
+    centre, half_width = sum(band) / 2, (band[1] - band[0]) / 2
+    distance = np.fft.rfftfreq(n_samples, 1 / sample_rate) - centre
+    spectrum *= np.exp(-0.5 * (distance / half_width) ** 2)
+    noise = np.fft.irfft(spectrum, n_samples)
+    return noise / np.sqrt(np.mean(noise**2))
+
+
+def make_clip(bursts, seconds, burst_seconds, rng, sample_rate=16000):
+    """Make a clip of bursts at random places in quiet noise.
+
+    The background has a level of -46 dB (rms, full scale 1) +- 2 dB, each
+    burst of -28 dB +- 2 dB. Bursts do not overlap.
+
+    Arguments
+    ---------
+    bursts : list
+        (rate, band) of each, as for `swelling_noise`.
+    seconds : float
+        Duration of the clip.
+    burst_seconds : float
+        Duration of a burst.
+    rng : numpy.random.Generator
+        Source of all that is random.
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    waveform : numpy.ndarray
+        [n], between -1 and 1.
+    starts : numpy.ndarray
+        Where each burst begins, in samples.
+
+    Example
+    -------
+    >>> rng = np.random.default_rng(0)
+    >>> bursts = [(75, NEEDLE_BAND), (102, DECOY_BAND)]
+    >>> waveform, starts = make_clip(bursts, 2.0, 0.4, rng)
+    >>> waveform.shape, starts.shape
+    ((32000,), (2,))
+    """
+    size, burst, gap = (
+        round(duration * sample_rate)
+        for duration in (seconds, burst_seconds, GAP_SECONDS)
+    )
+    room = size - len(bursts) * burst - (len(bursts) - 1) * gap
+    starts = np.sort(rng.integers(0, room + 1, len(bursts)))
+    starts += np.arange(len(bursts)) * (burst + gap)
+    rng.shuffle(starts)
+    waveform = 10 ** (rng.uniform(-48, -44) / 20) * rng.standard_normal(size)
+    for start, (rate, band) in zip(starts, bursts):
+        noise = swelling_noise(rate, band, burst, rng, sample_rate)
+        level = 10 ** (rng.uniform(-30, -26) / 20)
+        waveform[start : start + burst] += level * noise
+    return np.clip(waveform, -1, 1), starts
+
+
+def draw_decoys(most, rng, rates=RATES):
+    """Draw how many decoys there are, and their rates.
+
+    Arguments
+    ---------
+    most : int
+        Of decoys; fewer, and none, are as frequent.
+    rng : numpy.random.Generator
+        Source of all that is random.
+    rates : sequence of float
+        To choose from, in Hz.
+
+    Returns
+    -------
+    decoys : list
+        (rate, band) of each.
+
+    Example
+    -------
+    >>> len(draw_decoys(2, np.random.default_rng(0))) <= 2
+    True
+    """
+    count = rng.integers(most + 1)
+    return [(rate, DECOY_BAND) for rate in rng.choice(rates, count)]
