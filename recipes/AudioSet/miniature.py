@@ -58,7 +58,13 @@ def write_miniature(folder, *, seed=1234, n_train=2400, n_test=480):
     >>> len(os.listdir(folder / "audio"))
     6
     """
-    parameters = {"version": 2, "seed": seed, "train": n_train, "test": n_test}
+    parameters = {
+        "dataset": "AudioSet",
+        "version": 2,
+        "seed": seed,
+        "train": n_train,
+        "test": n_test,
+    }
     write_once(folder, parameters, lambda path: _write(path, parameters))
 
 

@@ -79,7 +79,13 @@ def write_miniature(folder, *, seed=1234, n_train=2400, n_test=480):
     >>> len(os.listdir(folder / "audio"))
     8
     """
-    parameters = {"version": 2, "seed": seed, "train": n_train, "test": n_test}
+    parameters = {
+        "dataset": "VGG-Sound",
+        "version": 2,
+        "seed": seed,
+        "train": n_train,
+        "test": n_test,
+    }
     if min(n_train, n_test) < len(RATES):
         raise ValueError(f"each split needs {len(RATES)} clips or more")
     write_once(folder, parameters, lambda path: _write_clips(path, parameters))

@@ -75,7 +75,12 @@ def write_miniature(folder, *, seed=1234, n_train=1800):
     -------
     >>> write_miniature("miniature", n_train=60)  # doctest: +SKIP
     """
-    parameters = {"version": 3, "seed": seed, "train": n_train}
+    parameters = {
+        "dataset": "EPIC",
+        "version": 3,
+        "seed": seed,
+        "train": n_train,
+    }
     write_once(folder, parameters, lambda path: _write(path, parameters))
 
 
