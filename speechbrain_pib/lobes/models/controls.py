@@ -90,7 +90,10 @@ def loudest_frames(log_mel, widths):
     >>> loudest_frames(log_mel, torch.tensor([2]))
     tensor([[False,  True,  True]])
     """
-    order = log_mel.logsumexp(dim=-1).argsort(dim=1, descending=True)
+    # Stable: of equal ones the first, on every device.
+    order = log_mel.logsumexp(dim=-1).argsort(
+        dim=1, descending=True, stable=True
+    )
     return order.argsort(dim=1) < widths.unsqueeze(1)
 
 

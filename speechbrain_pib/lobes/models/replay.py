@@ -242,7 +242,10 @@ def salient_frames(salience, valid, largest_share=1.0):
     mean = (salience * valid).sum(dim=1, keepdim=True) / count
     # A constant salience must not select by its rounding noise.
     above = (salience > mean + 1e-6) & valid
-    order = salience.masked_fill(~above, -1.0).argsort(1, descending=True)
+    # Stable: of equal ones the first, on every device.
+    order = salience.masked_fill(~above, -1.0).argsort(
+        dim=1, descending=True, stable=True
+    )
     rank = order.argsort(dim=1)
     return above & (rank < (largest_share * count).round().clamp(min=1))
 

@@ -33,6 +33,12 @@ def test_loudest_frames_are_those_of_most_magnitude():
         assert torch.equal(masks[clip].nonzero().squeeze(1), expected)
 
 
+def test_of_frames_as_loud_as_each_other_the_first_are_the_loudest(device):
+    widths = torch.tensor([80], device=device)
+    masks = loudest_frames(torch.zeros(1, 400, 8, device=device), widths)
+    assert masks[0].nonzero().flatten().tolist() == list(range(80))
+
+
 def test_event_frames_are_centred_in_the_event():
     mask = event_frames(torch.tensor([[0.25, 0.5]]), 8, 0.1)
     assert mask[0].tolist() == [False] * 3 + [True] * 2 + [False] * 3
