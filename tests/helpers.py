@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
+from scipy import signal
 
 ROOT = Path(__file__).resolve().parents[1]
 FIXTURES = ROOT / "tests/fixtures"
@@ -80,3 +81,22 @@ def write_esc50(folder, clips, sample_rate):
             name = f"{fold}-{recording}-{take}-{target}.wav"
             soundfile.write(folder / "audio" / name, samples, sample_rate)
             writer.writerow((name, fold, target, category, recording, take))
+
+
+def power_of_band(waveform, band, sample_rate):
+    """Return the squared samples of what lies in a band of frequencies."""
+    filters = signal.butter(4, band, "bandpass", fs=sample_rate, output="sos")
+    return signal.sosfiltfilt(filters, waveform.astype(np.float64)) ** 2
+
+
+def strongest_rate(power, times, rates):
+    """Return the one of the rates (Hz) at which a power swells the most.
+
+    `power` was heard at `times` (seconds), as densely as one likes.
+    """
+    swells = np.hanning(len(power)) * (power / power.mean() - 1)
+    strengths = [
+        abs(np.mean(swells * np.exp(-2j * np.pi * rate * times)))
+        for rate in rates
+    ]
+    return rates[int(np.argmax(strengths))]

@@ -4,8 +4,11 @@ import pytest
 import torch
 
 from speechbrain_pib.lobes.models.replay import (
+    at_positions,
+    frame_hops,
     frame_positions,
     mask_to_segments,
+    mean_inside,
     positions_at,
     replay_density,
     salient_frames,
@@ -118,6 +121,97 @@ def test_padding_is_neither_selected_nor_counted():
     valid = torch.tensor([[True, True, False, False]])
     expected = torch.tensor([[False, True, False, False]])
     assert torch.equal(salient_frames(salience, valid), expected)
+
+
+def slow_selection(salience, valid, largest_share):
+    """Sorts the frames of one clip above its mean."""
+    frames = [frame for frame, is_valid in enumerate(valid) if is_valid]
+    mean = sum(salience[frame] for frame in frames) / len(frames)
+    above = [frame for frame in frames if salience[frame] > mean + 1e-6]
+    above.sort(key=lambda frame: -salience[frame])
+    most = max(1, round(largest_share * len(frames)))
+    return sorted(above[:most])
+
+
+@pytest.mark.parametrize("largest_share", [0.001, 0.05, 0.2, 0.5, 1.0])
+def test_the_most_salient_frames_are_selected_up_to_the_share(
+    largest_share, device
+):
+    generator = torch.Generator().manual_seed(0)
+    salience = torch.rand(6, 101, generator=generator) ** 2
+    lengths = torch.tensor([1, 2, 11, 37, 80, 101]).unsqueeze(1)
+    valid = torch.arange(101) < lengths
+    salience[1, 5] = salience[3, 40] = 9.0  # of padding
+    selected = salient_frames(
+        salience.to(device), valid.to(device), largest_share
+    )
+    for clip in range(6):
+        expected = slow_selection(
+            salience[clip].tolist(), valid[clip].tolist(), largest_share
+        )
+        assert selected[clip].nonzero().flatten().tolist() == expected
+
+
+def test_of_frames_as_salient_as_each_other_the_first_are_selected(device):
+    salience = torch.zeros(2, 400, device=device)
+    salience[0, 100:300], salience[1, 50:] = 0.7, 0.3
+    salience[1, 200] = 0.9
+    valid = torch.ones(2, 400, dtype=torch.bool, device=device)
+    selected = salient_frames(salience, valid, 0.2)
+    assert selected[0].nonzero().flatten().tolist() == list(range(100, 180))
+    # The most salient one, and the first of the others.
+    assert selected[1].nonzero().flatten().tolist() == [*range(50, 129), 200]
+
+
+def test_a_clip_of_padding_alone_selects_nothing():
+    nothing = torch.zeros(1, 50, dtype=torch.bool)
+    assert not salient_frames(torch.rand(1, 50), nothing, 0.2).any()
+
+
+@pytest.mark.parametrize("refinement", [2, 4, 16])
+def test_hops_are_the_distances_of_frames_where_the_density_is_constant(
+    refinement,
+):
+    density = replay_density(masks(), refinement)
+    positions = frame_positions(density)
+    hops = frame_hops(density, positions)
+    for clip in range(6):
+        cells = [int(position) for position in positions[clip]]
+        for frame in range(T - 1):
+            between = density[clip, cells[frame] : cells[frame + 1] + 1]
+            if len(set(between.tolist())) == 1:
+                distance = positions[clip, frame + 1] - positions[clip, frame]
+                assert hops[clip, frame].item() == pytest.approx(
+                    distance.item(), abs=1e-3
+                )
+
+
+def test_hops_of_the_first_pass_are_one():
+    density = torch.ones(2, T)
+    hops = frame_hops(density, frame_positions(density))
+    torch.testing.assert_close(hops, torch.ones(2, T))
+
+
+def test_positions_have_the_value_of_the_base_frame_around_them():
+    values = torch.tensor([[5.0, 6.0, 7.0], [1.0, 2.0, 3.0]])
+    positions = torch.tensor([[0.0, 0.99, 1.0, 3.0], [2.5, 0.5, 1.5, -0.1]])
+    expected = torch.tensor([[5.0, 5.0, 6.0, 7.0], [3.0, 1.0, 2.0, 1.0]])
+    assert torch.equal(at_positions(values, positions), expected)
+
+
+def test_mean_inside_is_that_of_what_the_mask_selects():
+    salience, mask = torch.rand(6, T), masks()
+    means = mean_inside(salience, mask)
+    for clip in range(6):
+        inside = [
+            value
+            for value, selected in zip(
+                salience[clip].tolist(), mask[clip].tolist()
+            )
+            if selected
+        ]
+        expected = sum(inside) / len(inside) if inside else 0.0
+        assert means[clip].item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_segments_are_the_runs_of_the_mask_in_seconds():
