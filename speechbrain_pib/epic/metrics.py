@@ -63,6 +63,32 @@ def _multiply_pairs(verbs, nouns):
     return products.reshape(len(products), -1)
 
 
+def count_verbs(class_names):
+    """Count the verbs among the classes of actions.
+
+    Arguments
+    ---------
+    class_names : list of str
+        "verb:take", ... and then "noun:tap", ..., or any other classes.
+
+    Returns
+    -------
+    num_verbs : int
+        0 where the classes are not those of actions.
+
+    Example
+    -------
+    >>> count_verbs(["verb:take", "verb:put", "noun:tap"])
+    2
+    >>> count_verbs(["dog", "cat"])
+    0
+    """
+    verbs = sum(name.startswith("verb:") for name in class_names)
+    tasks = ["verb"] * verbs + ["noun"] * (len(class_names) - verbs)
+    named = [name.partition(":")[0] for name in class_names]
+    return verbs if named == tasks else 0
+
+
 def find_right_clips(
     scores,
     targets,

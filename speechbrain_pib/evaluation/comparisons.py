@@ -86,12 +86,39 @@ def compare_outputs(outputs, reference, n_clips, names, resamples=RESAMPLES):
         "resamples": resamples,
         "differences": {
             other: {
-                name: {end: _plain(ends[end][row, column]) for end in ends}
+                name: {end: _to_plain(ends[end][row, column]) for end in ends}
                 for column, name in enumerate(names)
             }
             for row, other in enumerate(others)
         },
     }
+
+
+def measure(metrics, n_clips):
+    """Compute metrics of all clips, each once.
+
+    Arguments
+    ---------
+    metrics : callable
+        Of resamples, as for `compare_outputs`.
+    n_clips : int
+        Number of clips.
+
+    Returns
+    -------
+    values : dict
+        Name of each metric to a float, or None where it is not defined.
+
+    Example
+    -------
+    >>> from speechbrain_pib.evaluation.resampled_metrics import (
+    ...     ResampledClassification,
+    ... )
+    >>> measure(ResampledClassification(np.eye(6), np.eye(6)), 6)["mAP"]
+    1.0
+    """
+    values = metrics(np.ones((n_clips, 1), dtype=np.float32))
+    return {name: _to_plain(value) for name, (value,) in values.items()}
 
 
 def require_same_test(first, second):
@@ -178,6 +205,6 @@ def _count(drawn, n_clips):
     return np.ascontiguousarray(counts.reshape(drawn.shape).T, np.float32)
 
 
-def _plain(value):
+def _to_plain(value):
     """A float; None for NaN, which JSON does not have."""
     return None if math.isnan(value) else float(value)

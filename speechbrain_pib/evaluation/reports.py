@@ -51,22 +51,61 @@ def results_table(results, title="replayed"):
     """
     cells = {
         name: {
-            metric: f"{value:.4f}"
+            to_title(metric): f"{value:.4f}"
             for metric, value in row.items()
             if metric not in UNTABLED
         }
         for name, row in results.items()
     }
-    return _lay_out(cells, title)
+    return markdown_table(cells, title)
 
 
-def _lay_out(results, title):
-    """Write rows of cells as a table in Markdown."""
-    metrics = list(next(iter(results.values())))
-    titles = [METRICS.get(m, m.replace("_", " ")) for m in metrics]
+def to_title(metric):
+    """Tell how tables call a metric.
+
+    Arguments
+    ---------
+    metric : str
+        Its name.
+
+    Returns
+    -------
+    title : str
+
+    Example
+    -------
+    >>> to_title("top1"), to_title("tail_verb_top1")
+    ('top-1', 'tail verb top1')
+    """
+    return METRICS.get(metric, metric.replace("_", " "))
+
+
+def markdown_table(cells, title):
+    """Write a table in Markdown, with its columns as rows if there are more
+    than 8.
+
+    Arguments
+    ---------
+    cells : dict
+        Name of each row, to title of each column, to text.
+    title : str
+        What the rows are.
+
+    Returns
+    -------
+    table : str
+
+    Example
+    -------
+    >>> print(markdown_table({"dog": {"heard": "yes"}}, "animal"))
+    | animal | heard |
+    |--------|-------|
+    | dog    | yes   |
+    """
+    titles = list(next(iter(cells.values())))
     lines = [[title, *titles]]
-    lines += ([name, *row.values()] for name, row in results.items())
-    if len(metrics) > MOST_COLUMNS:
+    lines += ([name, *row.values()] for name, row in cells.items())
+    if len(titles) > MOST_COLUMNS:
         lines = list(zip(*lines))
     widths = [max(len(cell) for cell in column) for column in zip(*lines)]
     rows = [
@@ -125,7 +164,7 @@ def describe_comparison(results, descriptions, metrics=None):
         return ""
     rows = {
         descriptions[name]: {
-            metric: _to_interval(**ends)
+            to_title(metric): format_interval(**ends)
             for metric, ends in row.items()
             if metrics is None or metric in metrics
         }
@@ -135,12 +174,31 @@ def describe_comparison(results, descriptions, metrics=None):
         f'\n"{descriptions[comparison["reference"]]}" minus each of these; '
         f"paired {comparison['confidence_level']:.0%} intervals over the clips\n"
         f"({comparison['resamples']} resamples), which do not cover other "
-        f"seeds:\n\n{_lay_out(rows, 'minus')}\n"
+        f"seeds:\n\n{markdown_table(rows, 'minus')}\n"
     )
 
 
-def _to_interval(difference, low, high):
-    """Put a difference in a cell, without its interval where it has none."""
+def format_interval(difference, low, high):
+    """Write a difference with its interval.
+
+    Arguments
+    ---------
+    difference : float
+        None where it is not defined.
+    low : float
+        Lower end; None where there is no interval.
+    high : float
+        Upper end, likewise.
+
+    Returns
+    -------
+    text : str
+
+    Example
+    -------
+    >>> format_interval(0.5, 0.36, 0.64)
+    '+0.5000 [+0.3600, +0.6400]'
+    """
     if difference is None:
         return "-"
     if low is None:
