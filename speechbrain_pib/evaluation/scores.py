@@ -280,6 +280,8 @@ def _find_fault(arrays):
         return f"the clip {unique[times > 1][0]} is there more than once"
     if not np.isin(targets, (0, 1)).all():
         return "targets are not 0 or 1"
+    if len(arrays) == len(TABLE):
+        return "it has no scores"
     for name, values in arrays.items():
         if name in ("ids", "class_names"):
             continue
@@ -288,8 +290,10 @@ def _find_fault(arrays):
                 f"{name} is {list(values.shape)}, for {len(ids)} clips and "
                 f"{len(class_names)} classes"
             )
-        if not np.isfinite(values).all():
+        if values.dtype.kind not in "bfiu" or not np.isfinite(values).all():
             return f"{name} has values that are not finite"
+    if not targets.any():
+        return "no clip has a label"
     return None
 
 
