@@ -188,9 +188,7 @@ class ClipScores:
             If the file is damaged or is no such file; it is named.
         """
         arrays = _read_arrays(path)
-        ids, targets, class_names = (
-            arrays.pop(name) for name in ("ids", "targets", "class_names")
-        )
+        ids, targets, class_names = (arrays.pop(name) for name in TABLE)
         clips = cls()
         order = np.argsort(ids)
         clips.ids = ids[order].tolist()
