@@ -137,8 +137,9 @@ class PlayItBack(torch.nn.Module):
         against 1 outside: the last of K replays is 1 + K * refinement times
         as dense there.
     largest_share : float
-        Largest share of the clip that is selected; random segments in
-        training are as long.
+        Largest share of the clip that is selected (default: no limit, as
+        published); random segments in training are as long, so give less
+        than 1 to train with.
     augment : torch.nn.Module
         SpecAugment, applied in training.
     freeze_backbone : bool
@@ -176,7 +177,7 @@ class PlayItBack(torch.nn.Module):
         *,
         replays=0,
         refinement=1.0,
-        largest_share=0.2,
+        largest_share=1.0,
         augment=None,
         freeze_backbone=False,
         checkpoint_activations=False,
