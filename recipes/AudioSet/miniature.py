@@ -1,8 +1,8 @@
 """A small synthetic data set in AudioSet's layout, for trying the recipe.
 
-Each clip is 2 to 2.5 s of quiet noise with one or two needles, bursts of noise
-of 0.25 s that swell at different rates, the classes of the clip, and up to two
-decoys, in another band and at any rates. See speechbrain_pib.dataio.bursts for
+Each clip is 2.4 to 3 s of quiet noise with one or two needles, bursts of noise
+of 0.4 s that swell at different rates, the classes of the clip, and often a
+decoy, louder, in another band and at any rate. See speechbrain_pib.dataio.bursts for
 why the place matters.
 
 Authors
@@ -15,6 +15,7 @@ import numpy as np
 
 from speechbrain_pib.dataio.bursts import (
     NEEDLE_BAND,
+    NEEDLE_LEVEL,
     RATES,
     draw_decoys,
     make_clip,
@@ -26,10 +27,10 @@ from speechbrain_pib.dataio.synthesis import (
 )
 
 SAMPLE_RATE = 16000  # Hz
-CLIP_SECONDS = (2.0, 2.5)
-BURST_SECONDS = 0.25
+CLIP_SECONDS = (2.4, 3.0)
+BURST_SECONDS = 0.4
 NEEDLES = 2  # at most
-DECOYS = 2  # at most
+DECOYS = 1  # at most
 
 
 def write_miniature(folder, *, seed=1234, n_train=2400, n_test=480):
@@ -116,18 +117,18 @@ def make_needle_clip(rng):
     Returns
     -------
     waveform : numpy.ndarray
-        [n], 2 to 2.5 s at 16 kHz.
+        [n], 2.4 to 3 s at 16 kHz.
     present : numpy.ndarray
         Indices of the rates of its needles, sorted.
 
     Example
     -------
     >>> waveform, present = make_needle_clip(np.random.default_rng(0))
-    >>> 32000 <= len(waveform) <= 40000, 1 <= len(present) <= 2
+    >>> 38400 <= len(waveform) <= 48000, 1 <= len(present) <= 2
     (True, True)
     """
     present = rng.permutation(len(RATES))[: rng.integers(1, NEEDLES + 1)]
-    needles = [(RATES[target], NEEDLE_BAND) for target in present]
+    needles = [(RATES[target], NEEDLE_BAND, NEEDLE_LEVEL) for target in present]
     waveform, _ = make_clip(
         needles + draw_decoys(DECOYS, rng),
         rng.uniform(*CLIP_SECONDS),
