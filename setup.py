@@ -49,6 +49,7 @@ setup(
         "soundfile",
         "jinja2",  # huggingface_hub fills in model cards with it
         "scikit-learn",
+        "scipy>=1.15",  # bootstrap(rng=)
         "matplotlib",
         # Goes on with another kind of lock where flock does not exist; a lock
         # is not kept by the forked workers of a process that was killed.

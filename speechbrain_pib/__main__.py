@@ -18,6 +18,7 @@ from speechbrain_pib.utils.printing import discard
 COMMANDS = (
     "classify",
     "classify-video",
+    "compare",
     "pack",
     "pack-folder",
     "extract-audio",

@@ -186,11 +186,12 @@ class PlayItBackBrain(ClassificationBrain):
         """Append how well each pass found the true event."""
         if output.masks is None:
             return
+        masks = self._replayed(output.masks)
         overlaps = [
             segment_overlap(mask, batch.event.data, self._hop_seconds)
-            for mask in output.masks.unbind(1)
+            for mask in masks.unbind(1)
         ]
-        shares = output.masks.float().mean(dim=2)
+        shares = masks.float().mean(dim=2)
         table = torch.cat([torch.stack(overlaps, dim=1), shares], dim=1)
         self.overlaps.append(
             batch.id,
@@ -198,6 +199,11 @@ class PlayItBackBrain(ClassificationBrain):
             {"overlap": table},
             batch.readable.data.squeeze(1),
         )
+
+    def _replayed(self, masks):
+        """Leave out the last pass, whose selection nothing replays, nor is it
+        trained; but keep that of a single one [batch, passes, T]."""
+        return masks[:, : max(self.hparams.model.replays, 1)]
 
     def _control_logits(self, output, batch, stage):
         """Compute the fused logits when the same model replays a control."""
@@ -288,14 +294,15 @@ class PlayItBackBrain(ClassificationBrain):
                 if hasattr(batch, "event"):
                     event = tuple(batch.event.data[index].tolist())
                 row = index * views
-                masks = [] if output.masks is None else output.masks[row]
+                masks = []
+                if output.masks is not None:
+                    masks = self._replayed(output.masks)[row]
                 self.pictures[clip] = {
                     "log_mels": output.log_mel[row].float().cpu(),
                     "times": output.centres[row].cpu() / output.sample_rate,
-                    # Nothing replays what the last pass selects.
                     "segments": [
                         mask_to_segments(mask, self._hop_seconds)
-                        for mask in masks[: max(len(masks) - 1, 1)]
+                        for mask in masks
                     ],
                     "event": event,
                 }

@@ -1,9 +1,11 @@
 """A small synthetic data set in AudioSet's layout, for trying the recipe.
 
-Each clip is 2 to 2.5 s of quiet noise with one or two needles, bursts of noise
-of 0.25 s that swell at different rates, the classes of the clip, and up to two
-decoys, in another band and at any rates. See speechbrain_pib.dataio.bursts for
-why the place matters.
+Each clip is 2.4 to 3 s of quiet noise with one or two needles, bursts of noise
+of 0.4 s in a low or a high band that swell slowly or fast, and often a decoy,
+louder, in another band and at any rate. Band and rate of a needle are a class; a
+clip has one of each band at most. See speechbrain_pib.dataio.bursts for why the
+place matters: the first pass hears which bands there are, so that it knows half
+of the answer.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -15,7 +17,7 @@ import numpy as np
 
 from speechbrain_pib.dataio.bursts import (
     NEEDLE_BAND,
-    RATES,
+    NEEDLE_LEVEL,
     draw_decoys,
     make_clip,
 )
@@ -26,10 +28,13 @@ from speechbrain_pib.dataio.synthesis import (
 )
 
 SAMPLE_RATE = 16000  # Hz
-CLIP_SECONDS = (2.0, 2.5)
-BURST_SECONDS = 0.25
-NEEDLES = 2  # at most
-DECOYS = 2  # at most
+CLIP_SECONDS = (2.4, 3.0)
+BURST_SECONDS = 0.4
+DECOYS = 1  # at most
+# Rate in Hz and band of each class; two of each band.
+CLASSES = tuple(
+    (rate, band) for band in (NEEDLE_BAND, (3000, 4000)) for rate in (55, 102)
+)
 
 
 def write_miniature(folder, *, seed=1234, n_train=2400, n_test=480):
@@ -72,8 +77,8 @@ def _write(folder, parameters):
     """Writes class names, audio and annotations."""
     os.mkdir(os.path.join(folder, "audio"))
     classes = [
-        (index, f"/t/mini{rate:03d}", f"modulated burst, {rate} Hz")
-        for index, rate in enumerate(RATES)
+        (index, f"/t/mini{index:02d}", f"burst, {rate} Hz, {low}-{high} Hz")
+        for index, (rate, (low, high)) in enumerate(CLASSES)
     ]
     write_rows(
         os.path.join(folder, "class_labels_indices.csv"),
@@ -116,18 +121,19 @@ def make_needle_clip(rng):
     Returns
     -------
     waveform : numpy.ndarray
-        [n], 2 to 2.5 s at 16 kHz.
+        [n], 2.4 to 3 s at 16 kHz.
     present : numpy.ndarray
-        Indices of the rates of its needles, sorted.
+        Indices of its classes, sorted.
 
     Example
     -------
     >>> waveform, present = make_needle_clip(np.random.default_rng(0))
-    >>> 32000 <= len(waveform) <= 40000, 1 <= len(present) <= 2
+    >>> 38400 <= len(waveform) <= 48000, 1 <= len(present) <= 2
     (True, True)
     """
-    present = rng.permutation(len(RATES))[: rng.integers(1, NEEDLES + 1)]
-    needles = [(RATES[target], NEEDLE_BAND) for target in present]
+    present = np.array([0, 2]) + rng.integers(2, size=2)
+    present = present[[[0], [1], [0, 1]][rng.integers(3)]]
+    needles = [(*CLASSES[index], NEEDLE_LEVEL) for index in present]
     waveform, _ = make_clip(
         needles + draw_decoys(DECOYS, rng),
         rng.uniform(*CLIP_SECONDS),
@@ -135,4 +141,4 @@ def make_needle_clip(rng):
         rng,
         SAMPLE_RATE,
     )
-    return waveform, np.sort(present)
+    return waveform, present

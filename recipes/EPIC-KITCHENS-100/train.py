@@ -19,9 +19,10 @@ from epic_prepare import prepare_epic
 
 from speechbrain_pib.core import PlayItBackBrain, run_experiment
 from speechbrain_pib.epic.annotations import read_column
-from speechbrain_pib.epic.metrics import summarize_actions
+from speechbrain_pib.epic.metrics import find_right_clips, summarize_actions
 from speechbrain_pib.epic.miniature import write_miniature
 from speechbrain_pib.epic.submissions import write_challenge_files
+from speechbrain_pib.evaluation.resampled_metrics import ResampledAccuracies
 from speechbrain_pib.training.experiment import (
     load_challenge_data,
     start_experiment,
@@ -46,12 +47,21 @@ class EpicBrain(PlayItBackBrain):
         if not targets.any():
             return {}
         return summarize_actions(
-            scores,
-            targets,
-            [name.split("_")[0] for name in ids],
-            num_verbs=self.hparams.tasks[0],
-            **self.groups,
+            scores, targets, participants_of(ids), **self._groups
         )
+
+    def resample(self, scores, targets, ids):
+        """Make the same accuracies for resamples of the clips."""
+        return ResampledAccuracies(
+            find_right_clips(
+                scores, targets, participants_of(ids), **self._groups
+            )
+        )
+
+    @property
+    def _groups(self):
+        """What is reported separately."""
+        return {"num_verbs": self.hparams.tasks[0], **self.groups}
 
     def write_results(self):
         """Write all results, and the scores as the challenge wants them."""
@@ -86,6 +96,11 @@ def prepare_data(hparams):
         valid_fraction=hparams["valid_fraction"],
         check_audio=hparams["check_audio"],
     )
+
+
+def participants_of(ids):
+    """Tell who is heard in clips, by their names."""
+    return [name.split("_")[0] for name in ids]
 
 
 def read_groups(folder, tasks):

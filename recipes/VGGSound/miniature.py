@@ -15,6 +15,7 @@ import numpy as np
 
 from speechbrain_pib.dataio.bursts import (
     NEEDLE_BAND,
+    NEEDLE_LEVEL,
     RATES,
     draw_decoys,
     make_clip,
@@ -141,7 +142,8 @@ def make_needle_clip(target, rng):
     ((32000,), True)
     """
     others = np.delete(RATES, target)
-    bursts = [(RATES[target], NEEDLE_BAND), *draw_decoys(DECOYS, rng, others)]
+    needle = (RATES[target], NEEDLE_BAND, NEEDLE_LEVEL)
+    bursts = [needle, *draw_decoys(DECOYS, rng, others)]
     waveform, starts = make_clip(
         bursts, CLIP_SECONDS, BURST_SECONDS, rng, SAMPLE_RATE
     )

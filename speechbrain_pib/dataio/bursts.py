@@ -2,7 +2,7 @@
 the class and some do not.
 
 A class is the rate at which a *needle* swells. *Decoys* swell too, in a band of
-their own, and say nothing of the class. At the first hop of the miniatures, 12.5
+their own, louder, and say nothing of the class. At the first hop of the miniatures, 12.5
 ms with a window of four hops, all rates are blurred alike: the power of a Hann
 window has no modulation above 3 / duration = 60 Hz, and little at 55 Hz. A
 window of four hops of a replay that spends most of its frames on a fifth of the
@@ -22,6 +22,9 @@ import numpy as np
 RATES = (55, 75, 102, 140)  # Hz, of the swelling
 NEEDLE_BAND = (1500, 2200)  # Hz
 DECOY_BAND = (5500, 7500)  # Hz
+BACKGROUND_LEVEL = -46  # dB (rms, full scale 1), as the others +- 2 dB
+NEEDLE_LEVEL = -28  # dB
+DECOY_LEVEL = -20  # dB: the loudest is not the needle
 GAP_SECONDS = 0.05  # at least, between two bursts
 
 
@@ -67,13 +70,12 @@ def swelling_noise(rate, band, n_samples, rng, sample_rate):
 def make_clip(bursts, seconds, burst_seconds, rng, sample_rate=16000):
     """Make a clip of bursts at random places in quiet noise.
 
-    The background has a level of -46 dB (rms, full scale 1) +- 2 dB, each
-    burst of -28 dB +- 2 dB. Bursts do not overlap.
+    Bursts do not overlap.
 
     Arguments
     ---------
     bursts : list
-        (rate, band) of each, as for `swelling_noise`.
+        (rate, band, level) of each: as for `swelling_noise`, and in dB.
     seconds : float
         Duration of the clip.
     burst_seconds : float
@@ -93,10 +95,10 @@ def make_clip(bursts, seconds, burst_seconds, rng, sample_rate=16000):
     Example
     -------
     >>> rng = np.random.default_rng(0)
-    >>> bursts = [(75, NEEDLE_BAND), (102, DECOY_BAND)]
+    >>> bursts = [(75, NEEDLE_BAND, NEEDLE_LEVEL), *draw_decoys(1, rng)]
     >>> waveform, starts = make_clip(bursts, 2.0, 0.4, rng)
-    >>> waveform.shape, starts.shape
-    ((32000,), (2,))
+    >>> waveform.shape, len(starts) == len(bursts)
+    ((32000,), True)
     """
     size, burst, gap = (
         round(duration * sample_rate)
@@ -106,11 +108,10 @@ def make_clip(bursts, seconds, burst_seconds, rng, sample_rate=16000):
     starts = np.sort(rng.integers(0, room + 1, len(bursts)))
     starts += np.arange(len(bursts)) * (burst + gap)
     rng.shuffle(starts)
-    waveform = 10 ** (rng.uniform(-48, -44) / 20) * rng.standard_normal(size)
-    for start, (rate, band) in zip(starts, bursts):
+    waveform = draw_gain(BACKGROUND_LEVEL, rng) * rng.standard_normal(size)
+    for start, (rate, band, level) in zip(starts, bursts):
         noise = swelling_noise(rate, band, burst, rng, sample_rate)
-        level = 10 ** (rng.uniform(-30, -26) / 20)
-        waveform[start : start + burst] += level * noise
+        waveform[start : start + burst] += draw_gain(level, rng) * noise
     return np.clip(waveform, -1, 1), starts
 
 
@@ -129,7 +130,7 @@ def draw_decoys(most, rng, rates=RATES):
     Returns
     -------
     decoys : list
-        (rate, band) of each.
+        (rate, band, level) of each.
 
     Example
     -------
@@ -137,4 +138,28 @@ def draw_decoys(most, rng, rates=RATES):
     True
     """
     count = rng.integers(most + 1)
-    return [(rate, DECOY_BAND) for rate in rng.choice(rates, count)]
+    return [
+        (rate, DECOY_BAND, DECOY_LEVEL) for rate in rng.choice(rates, count)
+    ]
+
+
+def draw_gain(level, rng):
+    """Draw the factor of a sound of a certain level, +- 2 dB.
+
+    Arguments
+    ---------
+    level : float
+        In dB (rms, full scale 1).
+    rng : numpy.random.Generator
+        Source of all that is random.
+
+    Returns
+    -------
+    gain : float
+
+    Example
+    -------
+    >>> 0.08 < draw_gain(-20, np.random.default_rng(0)) < 0.13
+    True
+    """
+    return 10 ** ((level + rng.uniform(-2, 2)) / 20)

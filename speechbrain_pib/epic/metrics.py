@@ -63,7 +63,33 @@ def _multiply_pairs(verbs, nouns):
     return products.reshape(len(products), -1)
 
 
-def summarize_actions(
+def count_verbs(class_names):
+    """Count the verbs among the classes of actions.
+
+    Arguments
+    ---------
+    class_names : list of str
+        "verb:take", ... and then "noun:tap", ..., or any other classes.
+
+    Returns
+    -------
+    num_verbs : int
+        0 where the classes are not those of actions.
+
+    Example
+    -------
+    >>> count_verbs(["verb:take", "verb:put", "noun:tap"])
+    2
+    >>> count_verbs(["dog", "cat"])
+    0
+    """
+    verbs = sum(name.startswith("verb:") for name in class_names)
+    tasks = ["verb"] * verbs + ["noun"] * (len(class_names) - verbs)
+    named = [name.partition(":")[0] for name in class_names]
+    return verbs if named == tasks else 0
+
+
+def find_right_clips(
     scores,
     targets,
     participants,
@@ -73,7 +99,7 @@ def summarize_actions(
     tail_verbs=(),
     tail_nouns=(),
 ):
-    """Compute top-1 and top-5 accuracies of verbs, nouns and actions.
+    """Find the clips that each accuracy of verbs, nouns and actions counts.
 
     Arguments
     ---------
@@ -95,9 +121,11 @@ def summarize_actions(
 
     Returns
     -------
-    metrics : dict
+    clips : dict
         "verb_top1", "verb_top5", "noun_top1", ..., "action_top5", and the
-        same after "unseen_" and "tail_" for those clips, where there are any.
+        same after "unseen_" and "tail_" for those clips, where there are any,
+        to two Boolean arrays [clips]: which are right, and which of all clips
+        count.
 
     Raises
     ------
@@ -108,9 +136,9 @@ def summarize_actions(
     -------
     >>> scores = np.array([[0.9, 0.1, 0.2, 0.8], [0.3, 0.7, 0.6, 0.4]])
     >>> targets = np.array([[1, 0, 0, 1], [0, 1, 0, 1]])
-    >>> metrics = summarize_actions(scores, targets, ["P1", "P2"], num_verbs=2)
-    >>> metrics["verb_top1"], metrics["noun_top1"], metrics["action_top1"]
-    (1.0, 0.5, 0.5)
+    >>> clips = find_right_clips(scores, targets, ["P1", "P2"], num_verbs=2)
+    >>> clips["noun_top1"]
+    (array([ True, False]), array([ True,  True]))
     """
     verbs, nouns = np.split(targets.astype(bool), [num_verbs], axis=1)
     if not all((task.sum(axis=1) == 1).all() for task in (verbs, nouns)):
@@ -131,9 +159,43 @@ def summarize_actions(
         "tail_": (tail_verb, tail_noun, tail_verb | tail_noun),
     }
     return {
-        f"{group}{task}_top{k}": float((ahead[task][chosen] < k).mean())
+        f"{group}{task}_top{k}": (ahead[task] < k, chosen)
         for group, masks in clips.items()
         for task, chosen in zip(ahead, masks)
         for k in (1, 5)
         if chosen.any()
+    }
+
+
+def summarize_actions(scores, targets, participants, **groups):
+    """Compute top-1 and top-5 accuracies of verbs, nouns and actions.
+
+    Arguments
+    ---------
+    scores : numpy.ndarray
+        As for `find_right_clips`, as are all arguments.
+    targets : numpy.ndarray
+        [clips, classes].
+    participants : list of str
+        Who is heard in each clip.
+    **groups : dict
+        "num_verbs", and what is reported separately.
+
+    Returns
+    -------
+    metrics : dict
+        The names of `find_right_clips` to floats.
+
+    Example
+    -------
+    >>> scores = np.array([[0.9, 0.1, 0.2, 0.8], [0.3, 0.7, 0.6, 0.4]])
+    >>> targets = np.array([[1, 0, 0, 1], [0, 1, 0, 1]])
+    >>> metrics = summarize_actions(scores, targets, ["P1", "P2"], num_verbs=2)
+    >>> metrics["verb_top1"], metrics["noun_top1"], metrics["action_top1"]
+    (1.0, 0.5, 0.5)
+    """
+    clips = find_right_clips(scores, targets, participants, **groups)
+    return {
+        name: float(right[counted].mean())
+        for name, (right, counted) in clips.items()
     }

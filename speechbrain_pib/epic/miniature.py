@@ -5,7 +5,7 @@ Its videos are long sound tracks in one HDF5 file, at 24 kHz: first there are
 actions, and then other sounds. Each is a burst of noise of 0.4 s (three in a
 long one). The class of a sound and the verb of an action are the rate at which
 it swells, the noun of an action is its band of frequencies. Between two of them
-there often is a decoy, in a higher band and at any rate. See
+there often is a decoy, louder, in a higher band and at any rate. See
 speechbrain_pib.dataio.bursts for why the place matters.
 
 Authors
@@ -18,9 +18,13 @@ import h5py
 import numpy as np
 
 from speechbrain_pib.dataio.bursts import (
+    BACKGROUND_LEVEL,
     DECOY_BAND,
+    DECOY_LEVEL,
     NEEDLE_BAND,
+    NEEDLE_LEVEL,
     RATES,
+    draw_gain,
     swelling_noise,
 )
 from speechbrain_pib.dataio.synthesis import write_once, write_rows
@@ -211,8 +215,7 @@ def draw_segments(count, rng):
 def make_video_sound(segments, seconds, rng, sample_rate=SAMPLE_RATE):
     """Make the sound of a video.
 
-    Quiet noise of -46 dB (rms, full scale 1) +- 2 dB, with bursts of -28 dB +-
-    2 dB of noise of a certain band, whose loudness swells at a certain rate.
+    Quiet noise with bursts of noise whose loudness swells.
 
     Arguments
     ---------
@@ -242,20 +245,21 @@ def make_video_sound(segments, seconds, rng, sample_rate=SAMPLE_RATE):
     >>> make_video_sound([segment], 2.0, np.random.default_rng(0)).shape
     (48000,)
     """
-    level = 10 ** (rng.uniform(-48, -44) / 20)
-    waveform = level * rng.standard_normal(round(seconds * sample_rate))
+    waveform = rng.standard_normal(round(seconds * sample_rate))
+    waveform *= draw_gain(BACKGROUND_LEVEL, rng)
     size = round(BURST_SECONDS * sample_rate)
     for segment in segments:
         sounds = [
-            (centre, segment["rate"], segment["band"])
+            (centre, segment["rate"], segment["band"], NEEDLE_LEVEL)
             for centre in segment["bursts"]
         ]
-        sounds += [(*decoy, DECOY_BAND) for decoy in segment["decoys"]]
-        for centre, rate, band in sounds:
+        sounds += [
+            (*decoy, DECOY_BAND, DECOY_LEVEL) for decoy in segment["decoys"]
+        ]
+        for centre, rate, band, level in sounds:
+            noise = swelling_noise(rate, band, size, rng, sample_rate)
             first = round((centre - BURST_SECONDS / 2) * sample_rate)
-            waveform[first : first + size] += 10 ** (
-                rng.uniform(-30, -26) / 20
-            ) * swelling_noise(rate, band, size, rng, sample_rate)
+            waveform[first : first + size] += draw_gain(level, rng) * noise
     return (np.clip(waveform, -1, 1) * 32767).astype(np.int16)
 
 

@@ -49,12 +49,63 @@ def results_table(results, title="replayed"):
     |-------------|--------|--------|
     | single pass | 0.5000 | 0.2500 |
     """
-    metrics = [m for m in next(iter(results.values())) if m not in UNTABLED]
-    titles = [METRICS.get(m, m.replace("_", " ")) for m in metrics]
+    cells = {
+        name: {
+            to_title(metric): f"{value:.4f}"
+            for metric, value in row.items()
+            if metric not in UNTABLED
+        }
+        for name, row in results.items()
+    }
+    return markdown_table(cells, title)
+
+
+def to_title(metric):
+    """Tell how tables call a metric.
+
+    Arguments
+    ---------
+    metric : str
+        Its name.
+
+    Returns
+    -------
+    title : str
+
+    Example
+    -------
+    >>> to_title("top1"), to_title("tail_verb_top1")
+    ('top-1', 'tail verb top1')
+    """
+    return METRICS.get(metric, metric.replace("_", " "))
+
+
+def markdown_table(cells, title):
+    """Write a table in Markdown, with its columns as rows if there are more
+    than 8.
+
+    Arguments
+    ---------
+    cells : dict
+        Name of each row, to title of each column, to text.
+    title : str
+        What the rows are.
+
+    Returns
+    -------
+    table : str
+
+    Example
+    -------
+    >>> print(markdown_table({"dog": {"heard": "yes"}}, "animal"))
+    | animal | heard |
+    |--------|-------|
+    | dog    | yes   |
+    """
+    titles = list(next(iter(cells.values())))
     lines = [[title, *titles]]
-    for name, row in results.items():
-        lines.append([name, *(f"{row[metric]:.4f}" for metric in metrics)])
-    if len(metrics) > MOST_COLUMNS:
+    lines += ([name, *row.values()] for name, row in cells.items())
+    if len(titles) > MOST_COLUMNS:
         lines = list(zip(*lines))
     widths = [max(len(cell) for cell in column) for column in zip(*lines)]
     rows = [
@@ -65,6 +116,94 @@ def results_table(results, title="replayed"):
     ]
     rule = "|".join("-" * (width + 2) for width in widths)
     return "\n".join([rows[0], f"|{rule}|", *rows[1:]])
+
+
+def describe_comparison(results, descriptions, metrics=None):
+    """Write the differences between outputs, with their intervals, as a table
+    in Markdown with a line above it.
+
+    Arguments
+    ---------
+    results : dict
+        "comparison", where there is one, is what `compare_outputs` returned.
+    descriptions : dict
+        Name of an output to how the table calls it.
+    metrics : list of str
+        Those to show (default: all).
+
+    Returns
+    -------
+    text : str
+        To stand below other text; empty where nothing was compared.
+
+    Example
+    -------
+    >>> comparison = {
+    ...     "reference": "fused",
+    ...     "confidence_level": 0.95,
+    ...     "resamples": 2000,
+    ...     "differences": {
+    ...         "pass_0": {
+    ...             "top1": {"difference": 0.5, "low": 0.36, "high": 0.64}
+    ...         }
+    ...     },
+    ... }
+    >>> outputs = {"fused": "two replays", "pass_0": "nothing"}
+    >>> print(describe_comparison({"comparison": comparison}, outputs))
+    <BLANKLINE>
+    "two replays" minus each of these; paired 95% intervals over the clips
+    (2000 resamples), which do not cover other seeds:
+    <BLANKLINE>
+    | minus   | top-1                      |
+    |---------|----------------------------|
+    | nothing | +0.5000 [+0.3600, +0.6400] |
+    <BLANKLINE>
+    """
+    comparison = results.get("comparison")
+    if comparison is None:
+        return ""
+    rows = {
+        descriptions[name]: {
+            to_title(metric): format_interval(**ends)
+            for metric, ends in row.items()
+            if metrics is None or metric in metrics
+        }
+        for name, row in comparison["differences"].items()
+    }
+    return (
+        f'\n"{descriptions[comparison["reference"]]}" minus each of these; '
+        f"paired {comparison['confidence_level']:.0%} intervals over the clips\n"
+        f"({comparison['resamples']} resamples), which do not cover other "
+        f"seeds:\n\n{markdown_table(rows, 'minus')}\n"
+    )
+
+
+def format_interval(difference, low, high):
+    """Write a difference with its interval.
+
+    Arguments
+    ---------
+    difference : float
+        None where it is not defined.
+    low : float
+        Lower end; None where there is no interval.
+    high : float
+        Upper end, likewise.
+
+    Returns
+    -------
+    text : str
+
+    Example
+    -------
+    >>> format_interval(0.5, 0.36, 0.64)
+    '+0.5000 [+0.3600, +0.6400]'
+    """
+    if difference is None:
+        return "-"
+    if low is None:
+        return f"{difference:+.4f}"
+    return f"{difference:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 
 def describe_outputs(replays, controls):
@@ -173,6 +312,7 @@ def write_results(folder, results, scores, class_names, descriptions, pictures):
     """
     rows = {descriptions[name]: row for name, row in results["scores"].items()}
     text = f"{results_table(rows)}\n\n{_remarks(results)}"
+    text += describe_comparison(results, descriptions)
     write_tables(folder, results, text, scores, class_names, "fused")
     os.makedirs(os.path.join(folder, "replays"), exist_ok=True)
     for clip, picture in pictures.items():

@@ -15,6 +15,8 @@ import torch
 from speechbrain_pib.evaluation.metrics import summarize_classification
 from speechbrain_pib.utils.files import atomic_writer
 
+TABLE = ("ids", "targets", "class_names")  # in a file; all others are scores
+
 
 class _Part(NamedTuple):
     """The clips of a batch."""
@@ -164,6 +166,36 @@ class ClipScores:
                 **self.scores,
             )
 
+    @classmethod
+    def load(cls, path):
+        """Read what `save` wrote.
+
+        Arguments
+        ---------
+        path : str or Path
+            File to read; it is data, and never run.
+
+        Returns
+        -------
+        clips : ClipScores
+            As after `gather`, the ids sorted.
+        class_names : list of str
+            Name of each class, in the order of the columns.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or is no such file; it is named.
+        """
+        arrays = _read_arrays(path)
+        ids, targets, class_names = (arrays.pop(name) for name in TABLE)
+        clips = cls()
+        order = np.argsort(ids)
+        clips.ids = ids[order].tolist()
+        clips.targets = targets[order]
+        clips.scores = {name: values[order] for name, values in arrays.items()}
+        return clips, class_names.tolist()
+
     def _local(self):
         """Join this process's clips as arrays; an empty dict if it has none."""
         if not self.parts:
@@ -214,6 +246,53 @@ def all_gather(value):
     values = [None] * torch.distributed.get_world_size()
     torch.distributed.all_gather_object(values, value)
     return values
+
+
+def _read_arrays(path):
+    """Read the arrays of a file that `ClipScores.save` wrote."""
+    with open(path, "rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            fault = _find_fault(arrays)
+        except Exception as error:
+            # Whatever damage makes zipfile and NumPy do, whose own words
+            # advise to run what the file holds.
+            fault = f"it is damaged or another file ({type(error).__name__})"
+    if fault is not None:
+        raise ValueError(f"{path} holds no scores of a test: {fault}")
+    return arrays
+
+
+def _find_fault(arrays):
+    """Say why arrays are not those of a test; None if they are."""
+    missing = [name for name in TABLE if name not in arrays]
+    if missing:
+        return f"{', '.join(missing)} is missing"
+    ids, targets, class_names = (arrays[name] for name in TABLE)
+    for name, texts in (("ids", ids), ("class_names", class_names)):
+        if texts.ndim != 1 or texts.dtype.kind != "U" or not len(texts):
+            return f"{name} is no list of text"
+    unique, times = np.unique(ids, return_counts=True)
+    if len(unique) < len(ids):
+        return f"the clip {unique[times > 1][0]} is there more than once"
+    if not np.isin(targets, (0, 1)).all():
+        return "targets are not 0 or 1"
+    if len(arrays) == len(TABLE):
+        return "it has no scores"
+    for name, values in arrays.items():
+        if name in ("ids", "class_names"):
+            continue
+        if values.shape != (len(ids), len(class_names)):
+            return (
+                f"{name} is {list(values.shape)}, for {len(ids)} clips and "
+                f"{len(class_names)} classes"
+            )
+        if values.dtype.kind not in "bfiu" or not np.isfinite(values).all():
+            return f"{name} has values that are not finite"
+    if not targets.any():
+        return "no clip has a label"
+    return None
 
 
 def _to_numpy(batches):

@@ -9,7 +9,11 @@ import os
 from speechbrain.utils.logger import get_logger
 
 from speechbrain_pib.dataio.video.containers import UnreadableVideoError
-from speechbrain_pib.evaluation.reports import results_table, write_tables
+from speechbrain_pib.evaluation.reports import (
+    describe_comparison,
+    results_table,
+    write_tables,
+)
 from speechbrain_pib.evaluation.skimming_plots import plot_curve, plot_video
 
 logger = get_logger(__name__)
@@ -96,6 +100,7 @@ def write_skimming_results(
     ... )  # doctest: +SKIP
     """
     text = f"{skimming_table(results, descriptions)}\n\n{_remarks(results)}"
+    text += describe_comparison(results, descriptions, TABLED)
     write_tables(folder, results, text, scores, class_names, "average")
     if "curve" in results:
         dense = results["gmacs"]["dense"], results["scores"]["dense"]["top1"]

@@ -13,8 +13,14 @@ from speechbrain.dataio.sampler import ReproducibleRandomSampler
 from speechbrain.utils.distributed import get_rank, run_on_main
 from speechbrain.utils.logger import get_logger
 
+from speechbrain_pib.evaluation.comparisons import compare_outputs
 from speechbrain_pib.evaluation.metrics import summarize_classification
-from speechbrain_pib.evaluation.reports import results_table, write_tables
+from speechbrain_pib.evaluation.reports import (
+    describe_comparison,
+    results_table,
+    write_tables,
+)
+from speechbrain_pib.evaluation.resampled_metrics import ResampledClassification
 from speechbrain_pib.evaluation.scores import ClipScores
 from speechbrain_pib.training.averaging import MovingAverage
 from speechbrain_pib.training.checkpoints import (
@@ -41,7 +47,7 @@ class ClassificationBrain(sb.Brain):
     A subclass computes forward and objectives: it appends the terms of the
     loss, and how many clips were "unreadable", to `statistics` and, in
     evaluation, to `scores`. A recipe of another kind of data set changes
-    `best`, `make_train_sampler` and `summarize`.
+    `best`, `make_train_sampler`, `summarize` and `resample`.
 
     What a training draws follows from its seed, the epoch, and the clip or
     the step alone: neither the number of workers nor a kill matters. Gradients
@@ -365,7 +371,31 @@ class ClassificationBrain(sb.Brain):
             stats_meta={"epoch": self.results["epoch"]},
             test_stats={**losses, **self.results["scores"][self.output]},
         )
-        run_on_main(self.write_results)
+        run_on_main(self._report)
+
+    def _report(self):
+        """Compare the outputs and write the results, on the main process."""
+        comparison = self._compare_outputs()
+        if comparison is not None:
+            self.results["comparison"] = comparison
+        self.write_results()
+
+    def _compare_outputs(self):
+        """Compare the output by which the model is judged with all others;
+        None where there are none, or no labels, or a single clip."""
+        scores, metrics = self.scores, self.results["scores"][self.output]
+        if len(scores.scores) < 2 or len(scores.ids) < 2 or not metrics:
+            return None
+        outputs = {
+            name: scores.summarize(name, self.resample)
+            for name in scores.scores
+        }
+        return compare_outputs(
+            outputs,
+            self.output,
+            len(scores.ids),
+            [name for name in metrics if name in outputs[self.output].names],
+        )
 
     def describe_test(self):
         """Describe what else the results of a test hold.
@@ -385,7 +415,9 @@ class ClassificationBrain(sb.Brain):
 
     def write_results(self):
         """Write tables and scores, on the main process; show the table."""
-        text = results_table(self.results["scores"], title="scores of") + "\n"
+        rows = self.results["scores"]
+        text = f"{results_table(rows, title='scores of')}\n"
+        text += describe_comparison(self.results, {name: name for name in rows})
         write_tables(
             self.hparams.output_folder,
             self.results,
@@ -414,6 +446,26 @@ class ClassificationBrain(sb.Brain):
             Name to float; `best` is among them.
         """
         return summarize_classification(scores, targets)
+
+    def resample(self, scores, targets, ids):
+        """Make the metrics of `summarize` for resamples of the clips.
+
+        Arguments
+        ---------
+        scores : numpy.ndarray
+            As for `summarize`.
+        targets : numpy.ndarray
+            As for `summarize`.
+        ids : list of str
+            As for `summarize`.
+
+        Returns
+        -------
+        metrics : callable
+            Such as ResampledClassification. A metric of `summarize` that is
+            not among its `names` has no interval in the results of a test.
+        """
+        return ResampledClassification(scores, targets)
 
     def _summarize_statistics(self):
         """Average each loss over the stage and the processes; and count what

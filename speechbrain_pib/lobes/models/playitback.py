@@ -138,8 +138,8 @@ class PlayItBack(torch.nn.Module):
         as dense there.
     largest_share : float
         Largest share of the clip that is selected (default: no limit, as
-        published); random segments in training are as long, so give less
-        than 1 to train with.
+        published). Random segments in training are as long, but not longer
+        than half of the clip.
     augment : torch.nn.Module
         SpecAugment, applied in training.
     freeze_backbone : bool
@@ -339,8 +339,9 @@ class PlayItBack(torch.nn.Module):
         gave to it with that to what was replayed."""
         n_frames = self.fbank.n_frames
         places = torch.rand(len(wavs), device=wavs.device)
-        width = torch.full_like(places, self.largest_share * n_frames).round()
-        segment = random_segments(places, width.clamp(min=1), n_frames)
+        width = max(round(min(self.largest_share, 0.5) * n_frames), 1)
+        widths = torch.full_like(places, width)
+        segment = random_segments(places, widths, n_frames)
         density = replay_density(segment, 1 + self.refinement)
         grid = self._listen(wavs, density, drawn)["grids"]
         inside = [

@@ -36,7 +36,9 @@ def start(*command, **options):
     )
 
 
-@pytest.mark.parametrize("command", [[], ["classify"], ["extract-features"]])
+@pytest.mark.parametrize(
+    "command", [[], ["classify"], ["compare"], ["extract-features"]]
+)
 def test_help_answers_without_torch(command):
     process = start("-X", "importtime", "-m", "speechbrain_pib", *command, "-h")
     out, err = process.communicate()
@@ -80,6 +82,7 @@ def test_defaults_and_choices_are_those_of_the_code():
         ("", "required: COMMAND"),
         ("clasify", "invalid choice: 'clasify' (choose from"),
         ("classify", "required: folder, file"),
+        ("compare a.npz", "required: B/scores.npz"),
         ("pack-folder no a.hdf5", "there is no folder no;"),
         ("pack-folder {file} a.hdf5", "{file} is a file, not a folder"),
         ("pack-folder . a.wav", "a.wav does not end in .hdf5 or .h5"),

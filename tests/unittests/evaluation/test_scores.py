@@ -1,5 +1,10 @@
 """Scores by clip: over batches, processes and files."""
 
+import io
+import pickle
+import re
+import zipfile
+
 import numpy as np
 import pytest
 import torch
@@ -116,3 +121,87 @@ def test_no_readable_clip_is_an_error():
     )
     with pytest.raises(ValueError, match="no clip was scored"):
         clips.gather()
+
+
+def saved(folder, **changes):
+    """A file of scores of two clips, with other arrays or without some."""
+    arrays = {
+        "ids": np.array(["a", "b"]),
+        "targets": np.eye(2),
+        "class_names": np.array(["x", "y"]),
+        "fused": np.eye(2),
+        **changes,
+    }
+    arrays = {name: v for name, v in arrays.items() if v is not None}
+    np.savez_compressed(folder / "scores.npz", **arrays)
+    return folder / "scores.npz"
+
+
+def test_saved_scores_are_loaded_whatever_their_order(tmp_path):
+    clips = ClipScores()
+    scores = torch.rand(3, 2)
+    clips.append(["c", "a", "b"], torch.eye(3)[:, :2], {"fused": scores})
+    clips.gather().save(tmp_path / "scores.npz", ["x", "y"])
+    loaded, class_names = ClipScores.load(tmp_path / "scores.npz")
+    assert class_names == ["x", "y"] and loaded.ids == clips.ids
+    np.testing.assert_array_equal(loaded.targets, clips.targets)
+    np.testing.assert_array_equal(loaded.scores["fused"], clips.scores["fused"])
+    path = saved(tmp_path, ids=np.array(["b", "a"]))
+    loaded, _ = ClipScores.load(path)
+    assert loaded.ids == ["a", "b"]
+    for values in (loaded.targets, loaded.scores["fused"]):
+        np.testing.assert_array_equal(values, np.eye(2)[::-1])
+    assert loaded.summarize("fused")["top1"] == 1.0
+
+
+@pytest.mark.parametrize(
+    "changes, reason",
+    [
+        ({"ids": None}, "ids is missing"),
+        ({"targets": None, "class_names": None}, "targets, class_names is"),
+        ({"fused": None}, "it has no scores"),
+        ({"ids": np.arange(2)}, "ids is no list of text"),
+        ({"class_names": np.array("x")}, "class_names is no list of text"),
+        ({"ids": np.array(["b", "b"])}, "clip b is there more than once"),
+        ({"targets": np.full((2, 2), 0.5)}, "targets are not 0 or 1"),
+        ({"targets": np.zeros((2, 2))}, "no clip has a label"),
+        ({"fused": np.eye(3)}, "fused is [3, 3], for 2 clips and 2 classes"),
+        ({"fused": np.full((2, 2), np.nan)}, "fused has values that are not"),
+        (
+            {"fused": np.array([["1", "2"]] * 2)},
+            "fused has values that are not",
+        ),
+        ({"ids": np.array(["a", {}], dtype=object)}, "(ValueError)"),
+    ],
+)
+def test_what_holds_no_scores_is_refused(tmp_path, changes, reason):
+    path = saved(tmp_path, **changes)
+    with pytest.raises(ValueError, match=re.escape(reason)) as caught:
+        ClipScores.load(path)
+    assert str(caught.value).startswith(f"{path} holds no scores of a test: ")
+
+
+class Bomb:
+    """What unpickling it would do."""
+
+    def __reduce__(self):
+        return pytest.fail, ("a file was run",)
+
+
+def test_damaged_files_of_scores_are_refused_and_never_run(tmp_path):
+    whole = saved(tmp_path).read_bytes()
+    array, archive = io.BytesIO(), io.BytesIO()
+    np.save(array, np.eye(2))
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("ids.npy", pickle.dumps(Bomb()))
+    flipped = bytearray(whole)
+    flipped[80] ^= 255
+    contents = [b"", whole[:200], b"<html>", bytes(flipped), array.getvalue()]
+    contents += [pickle.dumps(Bomb()), archive.getvalue()]
+    path = tmp_path / "damaged.npz"
+    for content in contents:
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="damaged.npz holds no scores"):
+            ClipScores.load(path)
+    with pytest.raises(FileNotFoundError):
+        ClipScores.load(tmp_path / "no.npz")

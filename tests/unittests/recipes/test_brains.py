@@ -72,6 +72,11 @@ def test_epic_is_judged_by_actions_and_by_participants():
     assert metrics[brain.best] == metrics["action_top1"] == 0.5
     assert metrics["unseen_noun_top1"] == 0.0
     assert metrics["tail_verb_top1"] == 1.0
+    resampled = brain.resample(scores, targets, ids)
+    # Each clip once; the first twice.
+    found = resampled(np.array([[1, 2], [1, 0]]))
+    assert {name: values[0] for name, values in found.items()} == metrics
+    assert found["action_top1"][1] == 1.0
     assert brain.summarize(scores, 0 * targets, ids) == {}
 
 

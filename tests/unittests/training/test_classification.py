@@ -38,6 +38,7 @@ class PointBrain(ClassificationBrain):
 
     kill_at = None  # the batch of the training before which it is killed
     absurd = {}  # ID to what its loss is
+    controls = {}  # name of the scores to a function of the logits
 
     def compute_forward(self, batch, stage):
         """Logits."""
@@ -56,7 +57,9 @@ class PointBrain(ClassificationBrain):
             if len(self.drawn) == self.kill_at:
                 raise Interrupted
         else:
-            self.scores.append(batch.id, targets, {"fused": predictions})
+            scores = {k: v(predictions) for k, v in self.controls.items()}
+            scores["fused"] = predictions
+            self.scores.append(batch.id, targets, scores)
         return loss
 
 
@@ -323,6 +326,40 @@ def test_clips_with_scores_that_are_not_finite_are_left_out(tmp_path, caplog):
     assert results["nonfinite"] == ["clip1"] and results["clips"] == 11
     assert math.isfinite(results["scores"]["fused"]["mAP"])
     assert "scores are not finite: clip1" in caplog.text
+
+
+def test_a_test_tells_how_much_better_it_is_than_its_controls(tmp_path):
+    brain = make_brain(tmp_path, epochs=1)
+    brain.controls = {"fused_random": torch.zeros_like, "pass_0": torch.clone}
+    fit(brain, tmp_path)
+    brain.evaluate(make_dataset(tmp_path, 12))
+    results = json.loads((tmp_path / "results.json").read_text())
+    comparison, scores = results["comparison"], results["scores"]
+    assert comparison["reference"] == "fused"
+    assert set(comparison["differences"]) == {"fused_random", "pass_0"}
+    for name, differences in comparison["differences"].items():
+        assert list(differences) == ["top1", "top5", "mAP", "AUC", "d_prime"]
+        for metric, ends in differences.items():
+            expected = scores["fused"][metric] - scores[name][metric]
+            assert ends["difference"] == pytest.approx(expected)
+            assert ends["low"] <= ends["difference"] <= ends["high"]
+    ends = comparison["differences"]["fused_random"]["top1"]
+    assert ends["low"] > 0
+    text = (tmp_path / "results.md").read_text()
+    row = next(x for x in text.splitlines() if "fused_random | +" in x)
+    assert f"{ends['difference']:+.4f} [{ends['low']:+.4f}, " in row
+    assert '"fused" minus each of these; paired 95% intervals' in text
+
+
+def test_a_single_output_or_clip_is_not_compared(tmp_path):
+    brain = make_brain(tmp_path, epochs=1)
+    fit(brain, tmp_path)
+    brain.evaluate(make_dataset(tmp_path, 12))
+    assert "comparison" not in brain.results
+    brain.controls = {"pass_0": torch.clone}
+    brain.evaluate(make_dataset(tmp_path, 1))
+    assert "comparison" not in brain.results
+    assert "minus" not in (tmp_path / "results.md").read_text()
 
 
 def test_weights_that_are_not_finite_are_not_saved(tmp_path):

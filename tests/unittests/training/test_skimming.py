@@ -194,10 +194,21 @@ def test_every_output_has_a_row_in_the_table(tmp_path):
     coverage = {"test": {"found": 2, "expected": 2}}
     brain.results = {"scores": scores, "coverage": coverage}
     brain.results |= brain.describe_test()
-    brain.write_results()
-    table = (tmp_path / "results.md").read_text().split("\n\n")[0]
+    brain._report()
+    text = (tmp_path / "results.md").read_text()
+    table, _, line, differences = text.split("\n\n")
     assert len(table.splitlines()) == 2 + len(scores)
     assert "3 looks, audio only" in table and "GMACs" in table
+    assert line.startswith('"skimming, 3 looks and the preview\'s mean" minus')
+    assert len(differences.splitlines()) == 2 + len(scores) - 1
+    assert "| 3 uniform looks " in differences
+    titles = differences.splitlines()[0].strip("| ").split("|")
+    assert [title.strip() for title in titles] == [
+        "minus",
+        "top-1",
+        "mAP",
+        "mAP (ActivityNet)",
+    ]
 
 
 def test_several_classes_share_a_video():
