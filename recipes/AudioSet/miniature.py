@@ -1,11 +1,10 @@
 """A small synthetic data set in AudioSet's layout, for trying the recipe.
 
-Each clip is 2.4 to 3 s of quiet noise with one or two needles, bursts of noise
-of 0.4 s in a low or a high band that swell slowly or fast, and often a decoy,
-louder, in another band and at any rate. Band and rate of a needle are a class; a
-clip has one of each band at most. See speechbrain_pib.dataio.bursts for why the
-place matters: the first pass hears which bands there are, so that it knows half
-of the answer.
+Each clip is 1.8 to 2 s of quiet noise with a needle, a burst of noise of 0.4 s
+that swells at one of four rates, and up to two decoys, louder, in another band
+and at other rates. Its classes are the rate of the needle and, where there is a
+decoy, hiss. See speechbrain_pib.dataio.bursts for why the place matters: the
+first pass hears the hiss, and where the needle is.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -18,6 +17,7 @@ import numpy as np
 from speechbrain_pib.dataio.bursts import (
     NEEDLE_BAND,
     NEEDLE_LEVEL,
+    RATES,
     draw_decoys,
     make_clip,
 )
@@ -28,13 +28,10 @@ from speechbrain_pib.dataio.synthesis import (
 )
 
 SAMPLE_RATE = 16000  # Hz
-CLIP_SECONDS = (2.4, 3.0)
+CLIP_SECONDS = (1.8, 2.0)
 BURST_SECONDS = 0.4
-DECOYS = 1  # at most
-# Rate in Hz and band of each class; two of each band.
-CLASSES = tuple(
-    (rate, band) for band in (NEEDLE_BAND, (3000, 4000)) for rate in (55, 102)
-)
+DECOYS = 2  # at most
+CLASSES = (*(f"burst that swells at {rate} Hz" for rate in RATES), "hiss")
 
 
 def write_miniature(folder, *, seed=1234, n_train=2400, n_test=480):
@@ -77,8 +74,8 @@ def _write(folder, parameters):
     """Writes class names, audio and annotations."""
     os.mkdir(os.path.join(folder, "audio"))
     classes = [
-        (index, f"/t/mini{index:02d}", f"burst, {rate} Hz, {low}-{high} Hz")
-        for index, (rate, (low, high)) in enumerate(CLASSES)
+        (index, f"/t/mini{index:02d}", name)
+        for index, name in enumerate(CLASSES)
     ]
     write_rows(
         os.path.join(folder, "class_labels_indices.csv"),
@@ -111,7 +108,7 @@ def _write_segments(path, rows):
 
 
 def make_needle_clip(rng):
-    """Make a clip of needles and decoys.
+    """Make a clip of a needle and decoys.
 
     Arguments
     ---------
@@ -121,24 +118,23 @@ def make_needle_clip(rng):
     Returns
     -------
     waveform : numpy.ndarray
-        [n], 2.4 to 3 s at 16 kHz.
-    present : numpy.ndarray
-        Indices of its classes, sorted.
+        [n], 1.8 to 2 s at 16 kHz.
+    present : list of int
+        Indices of its classes.
 
     Example
     -------
     >>> waveform, present = make_needle_clip(np.random.default_rng(0))
-    >>> 38400 <= len(waveform) <= 48000, 1 <= len(present) <= 2
+    >>> 28800 <= len(waveform) <= 32000, 1 <= len(present) <= 2
     (True, True)
     """
-    present = np.array([0, 2]) + rng.integers(2, size=2)
-    present = present[[[0], [1], [0, 1]][rng.integers(3)]]
-    needles = [(*CLASSES[index], NEEDLE_LEVEL) for index in present]
+    target = rng.integers(len(RATES))
+    decoys = draw_decoys(DECOYS, rng, np.delete(RATES, target))
     waveform, _ = make_clip(
-        needles + draw_decoys(DECOYS, rng),
+        [(RATES[target], NEEDLE_BAND, NEEDLE_LEVEL), *decoys],
         rng.uniform(*CLIP_SECONDS),
         BURST_SECONDS,
         rng,
         SAMPLE_RATE,
     )
-    return waveform, present
+    return waveform, [target, len(RATES)] if decoys else [target]
