@@ -66,8 +66,8 @@ class PublishedFbank(MultiHopFbank):
     """Full spectrograms of every clip at the smallest hop that is asked for,
     of which the nearest frames are kept."""
 
-    def forward(self, wavs, centres=None):
-        """Computes the log-mel frames."""
+    def forward(self, wavs, centres=None, hops=None):
+        """Computes the log-mel frames; one window serves all hops."""
         if centres is None:
             centres = self.uniform_centres()
         centres = centres.expand(len(wavs), -1)

@@ -73,6 +73,7 @@ def build_model(variant, replays, **options):
         SlotSelector(backbone.output_size, slot_size=256),
         LatentDecoder(backbone.output_size, 309, num_passes=replays + 1),
         replays=replays,
+        largest_share=0.2,
         **options,
     )
 

@@ -19,12 +19,14 @@ def test_replay_beats_the_single_pass_and_random_segments(run_recipe):
     accuracy = {
         name: metrics["top1"] for name, metrics in results["scores"].items()
     }
-    assert accuracy["fused"] > accuracy["pass_0"] + 0.10
-    assert accuracy["fused"] > accuracy["fused_random"]
-    assert accuracy["fused"] > accuracy["fused_same_hop"]
-    # All of the clip would overlap with the 0.4 s of 2.5 s by 0.16.
+    assert accuracy["fused"] >= 0.90
+    assert accuracy["pass_0"] <= 0.55
+    # Elsewhere the classes cannot be told apart, at no hop.
+    differences = results["comparison"]["differences"]
+    for control in ("random", "same_hop", "loudest"):
+        assert differences[f"fused_{control}"]["top1"]["low"] > 0.2
     first = results["overlap"]["pass_0"]
-    assert first["intersection_over_union"] > 0.2
+    assert first["intersection_over_union"] >= 0.5
     assert list((output / "replays").glob("*.png"))
 
     classifier = PlayItBackClassifier.from_hparams(str(output / "inference"))
@@ -39,4 +41,4 @@ def test_replay_beats_the_single_pass_and_random_segments(run_recipe):
         classifier.classify_file(str(clip))[3][0] == labels[clip.stem[:11]]
         for clip in clips
     ]
-    assert sum(correct) >= 12
+    assert sum(correct) >= 15

@@ -345,16 +345,20 @@ def test_training_replays_other_random_segments_each_time(brain):
     assert len({*first.tolist(), *second.tolist()}) == 12
 
 
-def test_the_overlap_with_the_event_is_told_of_each_pass(brain):
+def test_the_overlap_with_the_event_is_told_of_each_pass_that_is_replayed(
+    brain,
+):
+    brain.hparams.model.replays = 2
     brain.on_stage_start(sb.Stage.TEST)
     batch = make_batch(brain, clips=2)
     hop = brain._hop_seconds
     # The time of frames 4 to 7.
     events = torch.tensor([[3.5, 7.5]] * 2) * hop
     batch.event = SimpleNamespace(data=events.to(brain.device))
-    masks = torch.zeros(2, 2, 20, dtype=torch.bool, device=brain.device)
+    masks = torch.zeros(2, 3, 20, dtype=torch.bool, device=brain.device)
     masks[:, 0, 4:8] = True
     masks[0, 1, 6:12] = True
+    masks[:, 2] = True
     brain._keep_overlap(SimpleNamespace(masks=masks), batch)
     passes = brain.describe_test()["overlap"]
     assert list(passes) == ["pass_0", "pass_1"]
@@ -365,6 +369,19 @@ def test_the_overlap_with_the_event_is_told_of_each_pass(brain):
         found = passes[name]
         assert found["intersection_over_union"] == pytest.approx(overlap)
         assert found["share_selected"] == pytest.approx(share)
+
+
+def test_a_single_pass_has_an_overlap_of_what_it_would_replay(brain):
+    brain.hparams.model.replays = 0
+    brain.on_stage_start(sb.Stage.TEST)
+    batch = make_batch(brain, clips=1)
+    events = torch.tensor([[3.5, 7.5]]) * brain._hop_seconds
+    batch.event = SimpleNamespace(data=events.to(brain.device))
+    masks = torch.zeros(1, 1, 20, dtype=torch.bool, device=brain.device)
+    masks[:, 0, 4:8] = True
+    brain._keep_overlap(SimpleNamespace(masks=masks), batch)
+    (found,) = brain.describe_test()["overlap"].values()
+    assert found["intersection_over_union"] == pytest.approx(1.0)
 
 
 def test_lower_layers_learn_more_slowly_where_it_is_asked_for(brain):

@@ -5,9 +5,12 @@ import pytest
 import torch
 
 from speechbrain_pib.dataio.bursts import (
+    BACKGROUND_LEVEL,
     DECOY_BAND,
+    DECOY_LEVEL,
     GAP_SECONDS,
     NEEDLE_BAND,
+    NEEDLE_LEVEL,
     RATES,
     draw_decoys,
     make_clip,
@@ -134,8 +137,15 @@ def test_phases_are_random():
 def clips():
     """Waveforms and starts of 60 clips of a needle and two decoys."""
     rng = np.random.default_rng(4)
-    bursts = [(RATES[1], NEEDLE_BAND), *2 * [(RATES[2], DECOY_BAND)]]
+    needle = (RATES[1], NEEDLE_BAND, NEEDLE_LEVEL)
+    decoy = (RATES[2], DECOY_BAND, DECOY_LEVEL)
+    bursts = [needle, decoy, decoy]
     return [make_clip(bursts, 2.0, 0.4, rng) for _ in range(60)]
+
+
+def decibels(samples):
+    """Level of full scale 1."""
+    return 10 * np.log10(np.mean(samples**2))
 
 
 def burst_energy(waveform, band):
@@ -169,23 +179,25 @@ def test_bursts_do_not_overlap_and_lie_anywhere(clips):
     assert starts.min() < 800 and starts.max() > 32000 - BURST - 800
 
 
-def test_levels_are_those_that_are_named(clips):
-    backgrounds, levels = [], []
+def test_levels_are_those_that_are_named_give_or_take_two_decibels(clips):
+    levels = {BACKGROUND_LEVEL: [], NEEDLE_LEVEL: [], DECOY_LEVEL: []}
     for waveform, starts in clips:
         quiet = np.ones(len(waveform), bool)
         for start in starts:
             quiet[start : start + BURST] = False
-            power = np.mean(waveform[start : start + BURST] ** 2)
-            levels.append(10 * np.log10(power))
-        backgrounds.append(10 * np.log10(np.mean(waveform[quiet] ** 2)))
-    assert -48.5 < min(backgrounds) and max(backgrounds) < -43.5
-    # The background adds a tenth of a dB or so.
-    assert -30.1 < min(levels) and max(levels) < -25.7
-    assert np.ptp(levels) > 3 and np.ptp(backgrounds) > 3
+        sounds = [waveform[start : start + BURST] for start in starts]
+        levels[BACKGROUND_LEVEL].append(decibels(waveform[quiet]))
+        levels[NEEDLE_LEVEL].append(decibels(sounds[0]))
+        levels[DECOY_LEVEL] += map(decibels, sounds[1:])
+        assert decibels(sounds[0]) < min(map(decibels, sounds[1:]))
+    for level, found in levels.items():
+        # The background adds a tenth of a dB or so.
+        assert level - 2.3 < min(found) < level - 1.5
+        assert level + 1.5 < max(found) < level + 2.3
 
 
 def test_as_many_bursts_as_there_is_room_for_fit():
-    bursts = 4 * [(RATES[0], NEEDLE_BAND)]
+    bursts = 4 * [(RATES[0], NEEDLE_BAND, NEEDLE_LEVEL)]
     rng = np.random.default_rng(0)
     _, starts = make_clip(bursts, 4 * 0.4 + 3 * GAP_SECONDS, 0.4, rng)
     assert sorted(starts) == [0, 7200, 14400, 21600]
@@ -197,14 +209,18 @@ def test_decoys_are_as_many_as_any_number_and_of_any_rate_given():
     for count in range(3):
         found = sum(len(decoys) == count for decoys in drawn)
         assert found == pytest.approx(200, abs=50)
-    rates = [rate for decoys in drawn for rate, _ in decoys]
-    assert {band for decoys in drawn for _, band in decoys} == {DECOY_BAND}
+    decoys = [decoy for some in drawn for decoy in some]
+    assert {decoy[1:] for decoy in decoys} == {(DECOY_BAND, DECOY_LEVEL)}
+    rates = [rate for rate, *_ in decoys]
     assert set(rates) == set(RATES[1:])
     assert min(map(rates.count, RATES[1:])) > len(rates) / 3 - 60
 
 
 def test_the_same_seed_makes_the_same_clip():
-    bursts = [(RATES[0], NEEDLE_BAND), (RATES[1], DECOY_BAND)]
+    bursts = [
+        (RATES[0], NEEDLE_BAND, NEEDLE_LEVEL),
+        (RATES[1], DECOY_BAND, DECOY_LEVEL),
+    ]
     one, same, other = (
         make_clip(bursts, 2.0, 0.4, np.random.default_rng(seed))[0]
         for seed in (0, 0, 1)

@@ -42,11 +42,12 @@ def build(replays=2, **options):
         self_blocks=1,
     )
     return PlayItBack(
-        MultiHopFbank(HOP, FRAMES, n_mels=32),
+        MultiHopFbank(HOP, FRAMES, n_mels=32, win_length=800, win_hops=4),
         backbone,
         SlotSelector(backbone.output_size, slot_size=16),
         decoder,
         replays=replays,
+        largest_share=0.2,
         augment=SpecAugment(2, 10, 2, 8),
         **options,
     )

@@ -20,8 +20,8 @@ from speechbrain_pib.nnet.losses import PlayItBackLoss
 HOP, FRAMES, CLASSES = 200, 100, 5
 
 
-def build(replays=2, backbone=None, augment=None, freeze_backbone=False):
-    """A small model."""
+def build(replays=2, backbone=None, fbank=None, **options):
+    """A small model that selects a fifth at most."""
     torch.manual_seed(0)
     backbone = backbone or MViTv2(CLASSES, embed_dim=8, depths=[1, 1, 1])
     decoder = LatentDecoder(
@@ -35,13 +35,12 @@ def build(replays=2, backbone=None, augment=None, freeze_backbone=False):
         self_blocks=1,
     )
     return PlayItBack(
-        MultiHopFbank(HOP, FRAMES, n_mels=32),
+        fbank or MultiHopFbank(HOP, FRAMES, n_mels=32),
         backbone,
         SlotSelector(backbone.output_size, slot_size=16),
         decoder,
         replays=replays,
-        augment=augment,
-        freeze_backbone=freeze_backbone,
+        **{"largest_share": 0.2, **options},
     )
 
 
@@ -64,7 +63,13 @@ def test_every_number_of_replays_has_its_passes(replays, device):
     assert output.centres.shape == (3, passes, FRAMES)
     assert output.embeddings.shape == (3, 16)
     assert output.masks.shape == (3, passes, FRAMES)
-    assert output.foreground_logits.shape == (3, passes, CLASSES)
+    assert output.segment_logits.shape == (3, passes, CLASSES)
+    assert output.explored_logits is None and output.preferences is None
+    output = model.train()(noise().to(device))
+    if replays > 0:
+        assert output.explored_logits.shape == (3, CLASSES)
+        assert output.preferences.shape == (3, replays, 2)
+    assert (output.explored_logits is None) == (replays == 0)
     assert len(output.segments) == 3
     assert len(output.segments[0]) == passes
 
@@ -80,16 +85,37 @@ def test_training_loss_reaches_every_trained_parameter(
     else:
         backbone = ConvNet(CLASSES, channels=[8, 16])
     augment = SpecAugment(2, 10, 2, 8)
-    model = build(replays, backbone, augment, freeze_backbone).to(device)
+    model = build(
+        replays, backbone, augment=augment, freeze_backbone=freeze_backbone
+    ).to(device)
     targets = torch.eye(CLASSES, device=device)[:3]
     PlayItBackLoss()(model(noise().to(device)), targets)["loss"].backward()
-    silent = [
+    assert without_gradient(model) == []
+
+
+@pytest.mark.parametrize("control", ["same hop", "random", "everything"])
+def test_training_with_a_control_reaches_every_parameter_too(control):
+    model = build(2, augment=SpecAugment(2, 10, 2, 8)).train()
+    masks = torch.zeros(3, 2, FRAMES, dtype=torch.bool)
+    if control == "random":
+        masks[:, :, 30:50] = True
+    elif control == "everything":
+        masks[:] = True
+    output = model(noise(), masks=masks)
+    loss = PlayItBackLoss()(output, torch.eye(CLASSES)[:3])["loss"]
+    loss.backward()
+    assert loss.isfinite()
+    assert without_gradient(model) == []
+
+
+def without_gradient(model):
+    """Names of trained parameters that a loss did not reach."""
+    return [
         name
         for name, parameter in model.named_parameters()
         if parameter.requires_grad
         and (parameter.grad is None or not parameter.grad.abs().sum() > 0)
     ]
-    assert silent == []
 
 
 def test_a_frozen_backbone_stays_as_it_is_and_in_evaluation_mode():
@@ -119,8 +145,12 @@ def test_logits_are_computed_from_the_embeddings():
     assert torch.allclose(again, output.logits, atol=1e-6)
 
 
-def test_evaluation_is_deterministic_and_independent_of_the_batch(device):
-    model = build(3).to(device).eval()
+@pytest.mark.parametrize("win_hops", [None, 4])
+def test_evaluation_is_deterministic_and_independent_of_the_batch(
+    win_hops, device
+):
+    fbank = MultiHopFbank(HOP, FRAMES, n_mels=32, win_hops=win_hops)
+    model = build(3, fbank=fbank).to(device).eval()
     wavs = noise().to(device)
     with torch.no_grad():
         together, again = model(wavs), model(wavs)
@@ -162,11 +192,13 @@ def test_odd_input_has_a_finite_loss_and_gradient(content, mode):
     assert all(gradient.isfinite().all() for gradient in gradients)
 
 
-def test_replays_are_laid_out_by_the_selection_of_the_pass_before():
-    model = build(3).eval()
+@pytest.mark.parametrize("refinement", [1, 0.5, 15])
+def test_replays_are_laid_out_by_the_selection_of_the_pass_before(refinement):
+    model = build(3, refinement=refinement).eval()
     output = model(noise())
     for replay in range(1, 4):
-        density = replay_density(output.masks[:, replay - 1], replay + 1)
+        inside = 1 + replay * refinement
+        density = replay_density(output.masks[:, replay - 1], inside)
         expected = (frame_positions(density) - 0.5) * HOP
         assert torch.equal(output.centres[:, replay], expected)
 
@@ -243,30 +275,164 @@ def test_the_selector_is_told_of_the_padding():
         assert not torch.allclose(output.attention[:2, replay], untold[:2])
 
 
-def test_the_foreground_above_its_mean_is_selected():
-    model = build(0).eval()
+@pytest.mark.parametrize("largest_share", [0.05, 0.2, 1.0])
+def test_the_highest_foreground_above_its_mean_is_selected(largest_share):
+    model = build(0, largest_share=largest_share).eval()
     output = model(noise())
     steps = model.backbone.token_positions(FRAMES)
     for clip in range(3):
         foreground = model.selector(output.grids[clip])[0, 0]
         salience = np.interp(np.arange(FRAMES), steps, foreground.detach())
-        expected = salience > salience.mean() + 1e-6
-        assert output.masks[clip, 0].tolist() == expected.tolist()
-        assert 0 < expected.sum() < FRAMES
+        above = np.flatnonzero(salience > salience.mean() + 1e-6)
+        order = above[np.argsort(-salience[above], kind="stable")]
+        selected = output.masks[clip, 0].nonzero().flatten().tolist()
+        expected = order[: round(largest_share * FRAMES)]
+        # Beyond the outer steps saliences are alike up to rounding.
+        np.testing.assert_allclose(
+            np.sort(salience[selected]), np.sort(salience[expected]), atol=1e-5
+        )
+        assert 0 < len(selected) == len(expected) < FRAMES
 
 
-def test_foreground_and_background_are_weighted_means_with_an_empty_step():
-    model = build(0).eval()
+def test_without_a_share_everything_above_the_mean_is_selected():
+    """As in versions that knew none."""
+    parts = build(1).eval()
+    model = PlayItBack(
+        parts.fbank, parts.backbone, parts.selector, parts.decoder, replays=1
+    )
+    masks = model.eval()(noise()).masks
+    assert torch.equal(masks, build(1, largest_share=1.0).eval()(noise()).masks)
+    assert masks.sum(dim=2).max() > 0.2 * FRAMES
+
+
+def test_each_pass_is_also_heard_by_itself():
+    model = build(2).eval()
     output = model(noise())
-    attention = model.selector(output.grids[:, 0])
-    for slot, logits in enumerate(
-        (output.foreground_logits, output.background_logits)
-    ):
-        weights = attention[:, slot, :, None, None]
-        total = (weights * output.grids[:, 0]).sum(dim=1).mean(dim=1)
-        pooled = total / (1 + weights.sum(dim=1).squeeze(-1))
-        expected = model.backbone.forward_head(pooled)
-        torch.testing.assert_close(logits[:, 0], expected)
+    for number in range(3):
+        logits = model.backbone(output.log_mel[:, number])[1]
+        torch.testing.assert_close(
+            output.segment_logits[:, number], logits, atol=1e-5, rtol=1e-4
+        )
+
+
+def record_passes(model):
+    """Keep the centres and hops of each pass, in samples."""
+    heard = []
+    model.fbank.register_forward_pre_hook(
+        lambda _, inputs: heard.append(inputs[1:])
+    )
+    return heard
+
+
+def fine_cells(centres, hops):
+    """The base frames that a pass hears at its finer hop [batch, FRAMES]."""
+    cells = torch.zeros(len(centres), FRAMES, dtype=torch.bool)
+    for clip, (places, apart) in enumerate(zip(centres / HOP, hops / HOP)):
+        for place in places[apart < 1]:
+            cells[clip, int(place + 0.5)] = True
+    return cells
+
+
+@pytest.mark.parametrize(
+    "largest_share, width", [(0.07, 7), (0.2, 20), (0.5, 50), (1.0, 50)]
+)
+def test_training_replays_a_random_segment_as_long_as_the_share(
+    largest_share, width
+):
+    """But never more than half of the clip, which could not be told apart."""
+    model = build(1, refinement=3, largest_share=largest_share).train()
+    heard, segments = record_passes(model), []
+    for _ in range(4):
+        model(noise())
+        assert len(heard) == 3  # first pass, replay, random segment
+        segments.append(fine_cells(*heard[-1]))
+        heard.clear()
+    cells = torch.cat(segments)
+    assert (cells.sum(dim=1) == width).all()
+    edges = torch.nn.functional.pad(cells.int(), (1, 1)).diff().abs()
+    assert (edges.sum(dim=1) == 2).all()
+    assert len({tuple(row) for row in cells.tolist()}) > 8
+    model.eval()(noise())
+    assert len(heard) == 2
+
+
+def test_frames_of_a_replay_have_the_hop_at_which_they_lie():
+    model = build(2, refinement=15).eval()
+    heard = record_passes(model)
+    output = model(noise())
+    assert (heard[0][1] == HOP).all()
+    for replay in (1, 2):
+        centres, hops = heard[replay]
+        assert torch.equal(centres, output.centres[:, replay])
+        cells = (centres / HOP + 0.5).long().tolist()
+        compared = 0
+        for clip in range(3):
+            selected = output.masks[clip, replay - 1].tolist()
+            for frame in range(FRAMES - 1):
+                first, last = cells[clip][frame], cells[clip][frame + 1]
+                if len(set(selected[first : last + 1])) == 1:
+                    distance = centres[clip, frame + 1] - centres[clip, frame]
+                    assert hops[clip, frame].item() == pytest.approx(
+                        distance.item(), abs=0.05
+                    )
+                    compared += 1
+            ratio = hops[clip].max() / hops[clip].min()
+            assert ratio.item() == pytest.approx(1 + 15 * replay, rel=1e-3)
+        assert compared > 200
+
+
+def test_preferences_compare_the_attention_of_each_pass_in_a_slow_loop():
+    model = build(2, freeze_backbone=True).train()
+    heard = record_passes(model)
+    output = model(noise())
+    segment = fine_cells(*heard[-1])
+    steps = model.backbone.token_positions(FRAMES)
+    for clip in range(3):
+        for replay in range(2):
+            attention = output.attention[clip, replay].detach().numpy()
+            salience = np.interp(np.arange(FRAMES), steps, attention)
+            cells = (output.centres[clip, replay] / HOP + 0.5).long()
+            means = []
+            for mask in (output.masks[clip, replay], segment[clip]):
+                inside = [
+                    salience[frame]
+                    for frame, cell in enumerate(cells.tolist())
+                    if mask[cell]
+                ]
+                means.append(sum(inside) / len(inside))
+            expected = [mean / sum(means) for mean in means]
+            found = output.preferences[clip, replay].tolist()
+            assert found == pytest.approx(expected, abs=1e-4)
+            assert sum(found) == pytest.approx(1.0, abs=1e-6)
+            # What was selected has more attention than the mean of the rest.
+            assert found[0] > 0.5
+
+
+def test_the_random_segment_is_heard_by_itself():
+    model = build(2, freeze_backbone=True).train()
+    heard = record_passes(model)
+    output = model(noise())
+    log_mel = model.fbank(noise(), *heard[-1])
+    logits = model.backbone(log_mel)[1]
+    torch.testing.assert_close(
+        output.explored_logits, logits, atol=1e-5, rtol=1e-4
+    )
+
+
+def test_a_control_is_compared_with_the_random_segment():
+    model = build(1, freeze_backbone=True).train()
+    heard = record_passes(model)
+    masks = torch.zeros(3, 1, FRAMES, dtype=torch.bool)
+    masks[:, 0, 40:60] = True
+    output = model(noise(), masks=masks)
+    steps = model.backbone.token_positions(FRAMES)
+    for clip, segment in enumerate(fine_cells(*heard[-1])):
+        attention = output.attention[clip, 0].detach().numpy()
+        salience = np.interp(np.arange(FRAMES), steps, attention)
+        chosen, explored = salience[40:60].mean(), salience[segment].mean()
+        assert output.preferences[clip, 0, 0].item() == pytest.approx(
+            chosen / (chosen + explored), abs=1e-4
+        )
 
 
 class RecordingSpecAugment(SpecAugment):
@@ -294,14 +460,35 @@ def test_training_hides_the_same_original_time_from_every_pass():
     assert torch.equal(output.log_mel[:, 0], clean)
 
 
-def test_a_finer_replay_shows_what_the_waveform_holds():
-    model = build(1).eval()
-    wavs = noise()
+@pytest.mark.parametrize("win_hops", [None, 4])
+def test_a_finer_replay_shows_what_the_waveform_holds(win_hops):
+    fbank = MultiHopFbank(HOP, FRAMES, n_mels=32, win_hops=win_hops)
+    model = build(1, fbank=fbank, refinement=7).eval()
+    heard, wavs = record_passes(model), noise()
     output = model(wavs)
+    hops = heard[1][1]
     for clip in range(3):
         centres = output.centres[clip, 1]
-        expected = model.fbank(wavs[clip : clip + 1], centres)[0]
-        assert torch.equal(output.log_mel[clip, 1], expected)
+        for frame in (0, 33, 66, 99):
+            only = slice(frame, frame + 1)
+            expected = model.fbank(
+                wavs[clip : clip + 1], centres[only], hops[clip, only]
+            )
+            torch.testing.assert_close(
+                output.log_mel[clip, 1, frame], expected[0, 0]
+            )
+
+
+def test_training_in_bfloat16_has_a_finite_loss_and_all_gradients(device):
+    model = build(2).to(device).train()
+    targets = torch.eye(CLASSES, device=device)[:3]
+    with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
+        output = model(noise().to(device))
+        loss = PlayItBackLoss()(output, targets)["loss"]
+    assert output.preferences.dtype == loss.dtype == torch.float32
+    loss.backward()
+    assert loss.isfinite()
+    assert without_gradient(model) == []
 
 
 def test_bfloat16_stays_close_to_float32(device):
