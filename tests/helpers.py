@@ -100,3 +100,20 @@ def strongest_rate(power, times, rates):
         for rate in rates
     ]
     return rates[int(np.argmax(strengths))]
+
+
+def find_bursts(waveform, band, sample_rate, size, most, level=-np.inf):
+    """Return where the loudest stretches of `size` samples of a band begin.
+
+    Stretches do not overlap; there are at most `most` of them, in the order of
+    their loudness, each of a `level` in dB (rms, full scale 1) or more.
+    """
+    power = np.append(0, power_of_band(waveform, band, sample_rate))
+    means = np.cumsum(power)
+    means = (means[size:] - means[:-size]) / size
+    found = []
+    while len(found) < most and means.max() > 10 ** (level / 10):
+        start = int(means.argmax())
+        found.append(start)
+        means[max(start - size + 1, 0) : start + size] = -1.0
+    return found

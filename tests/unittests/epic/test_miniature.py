@@ -9,14 +9,25 @@ import csv
 import h5py
 import numpy as np
 import pytest
-import torch
 from scipy.signal import periodogram
+from scipy.special import erf
 
 from speechbrain_pib.dataio.audio.crops import read_segment
+from speechbrain_pib.dataio.bursts import DECOY_BAND, NEEDLE_BAND, RATES
 from speechbrain_pib.epic.annotations import read_segments, read_video_durations
-from speechbrain_pib.epic.miniature import draw_segments, write_miniature
+from speechbrain_pib.epic.miniature import (
+    BANDS,
+    draw_segments,
+    make_video_sound,
+    write_miniature,
+)
+from tests.helpers import (
+    find_bursts,
+    power_of_band,
+    strongest_rate,
+)
 
-RATE = 24000
+RATE, BURST = 24000, 9600
 KITCHENS = "epic-kitchens-100-annotations/EPIC_100_"
 SOUNDS = "epic-sounds-annotations/EPIC_Sounds_"
 
@@ -35,31 +46,32 @@ def read_rows(path):
         return list(csv.DictReader(file))
 
 
-def loudest_burst(miniature, video, start, stop):
-    """The loudest 0.4 s of a segment."""
+def hear_burst(miniature, video, start, stop, band):
+    """The loudest 0.4 s of a band in a segment."""
     wav = read_segment(
         f"{miniature}/EPIC_audio.hdf5::{video}", start, stop - start, RATE
-    )
-    energy = torch.nn.functional.avg_pool1d(wav[None] ** 2, 9600, 240)
-    first = 240 * int(energy.argmax())
-    return wav[first : first + 9600].numpy().astype(np.float64)
+    ).numpy()
+    (first,) = find_bursts(wav, band, RATE, BURST, 1)
+    return wav[first : first + BURST].astype(np.float64)
 
 
-def modulation_rate(burst):
-    """Where the spectrum of the squared signal has its peak, in Hz."""
-    rates, power = periodogram(burst**2, RATE, nfft=65536)
-    band = (rates > 12) & (rates < 70)
-    return rates[band][power[band].argmax()]
+def swelling(burst, band):
+    """The rate at which a burst of a band swells."""
+    times = np.arange(len(burst)) / RATE
+    return strongest_rate(power_of_band(burst, band, RATE), times, RATES)
 
 
 def test_sounds_have_the_rate_of_their_class(miniature):
     rows = read_rows(f"{miniature}/{SOUNDS}validation.csv")
-    for row in [row for row in rows if row["video_id"] == "P01_100"][:5]:
+    correct = []
+    for row in rows:
         times = (
             int(row[f"{side}_sample"]) / RATE for side in ("start", "stop")
         )
-        rate = modulation_rate(loudest_burst(miniature, "P01_100", *times))
-        assert rate == pytest.approx(int(row["class"].split()[2]), abs=3)
+        burst = hear_burst(miniature, row["video_id"], *times, NEEDLE_BAND)
+        rate = swelling(burst, NEEDLE_BAND)
+        correct.append(rate == int(row["class"].split()[2]))
+    assert len(correct) == 100 and np.mean(correct) > 0.95
 
 
 def test_actions_have_the_rate_of_their_verb_and_the_band_of_their_noun(
@@ -70,17 +82,70 @@ def test_actions_have_the_rate_of_their_verb_and_the_band_of_their_noun(
         [row["key"] for row in read_rows(f"{miniature}/{KITCHENS}{task}.csv")]
         for task in ("verb_classes", "noun_classes")
     )
-    for action in [s for s in segments if s["video"] == "P02_100"][:5]:
+    correct, shares = [], []
+    for action in segments:
         verb, noun = action["classes"]
-        burst = loudest_burst(
-            miniature, "P02_100", action["start"], action["stop"]
+        band = tuple(map(int, nouns[noun].split(":")[1].split("-")[:2]))
+        burst = hear_burst(
+            miniature, action["video"], action["start"], action["stop"], band
         )
         rate = int(verbs[verb].split("-")[1])
-        assert modulation_rate(burst) == pytest.approx(rate, abs=3)
-        low, high = map(int, nouns[noun].split(":")[1].split("-")[:2])
+        correct.append(swelling(burst, band) == rate)
         frequencies, power = periodogram(burst, RATE)
-        inside = (frequencies > low - 100) & (frequencies < high + 100)
-        assert power[inside].sum() > 0.95 * power.sum()
+        found = {
+            (low, high): power[(low < frequencies) & (frequencies < high)].sum()
+            for low, high in BANDS
+        }
+        assert max(found, key=found.get) == band
+        shares.append(found[band] / power.sum())
+    assert len(correct) == 100 and np.mean(correct) > 0.95
+    # The share of a Gaussian within its half width, and the background.
+    assert np.mean(shares) == pytest.approx(erf(1), abs=0.03)
+
+
+def test_decoys_are_where_they_are_said_to_be_and_overlap_with_nothing():
+    rng = np.random.default_rng(3)
+    segments, seconds = draw_segments(60, rng)
+    sounds = sorted(
+        [burst for segment in segments for burst in segment["bursts"]]
+        + [time for segment in segments for time, _ in segment["decoys"]]
+    )
+    assert np.diff(sounds).min() > 0.4
+    decoys = [decoy for segment in segments for decoy in segment["decoys"]]
+    assert 30 < len(decoys) < 55
+    for segment in segments:
+        segment.update(rate=RATES[0], band=NEEDLE_BAND)
+    wav = make_video_sound(segments, seconds, rng) / 32767
+    correct = []
+    for time, rate in decoys:
+        around = wav[round((time - 0.3) * RATE) : round((time + 0.3) * RATE)]
+        (start,) = find_bursts(around, DECOY_BAND, RATE, BURST, 1, level=-24)
+        assert start == pytest.approx(0.1 * RATE, abs=0.02 * RATE)
+        burst = around[start : start + BURST]
+        correct.append(swelling(burst, DECOY_BAND) == rate)
+    assert np.mean(correct) > 0.95
+    assert len({rate for _, rate in decoys}) == len(RATES)
+
+
+def test_the_seed_tells_everything(miniature, tmp_path):
+    for name, seed in (("same", 1234), ("other", 1)):
+        write_miniature(str(tmp_path / name), n_train=40, seed=seed)
+    path = f"{KITCHENS}train.csv"
+    tables = {
+        name: (folder / path).read_text()
+        for name, folder in (
+            ("first", miniature),
+            ("same", tmp_path / "same"),
+            ("other", tmp_path / "other"),
+        )
+    }
+    assert tables["first"] == tables["same"] != tables["other"]
+    with (
+        h5py.File(miniature / "EPIC_audio.hdf5") as first,
+        h5py.File(tmp_path / "same/EPIC_audio.hdf5") as same,
+    ):
+        for video in first:
+            assert np.array_equal(first[video], same[video])
 
 
 def test_actions_and_sounds_of_a_video_lie_apart_in_it(miniature):

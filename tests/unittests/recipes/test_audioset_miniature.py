@@ -5,14 +5,19 @@ Authors
 """
 
 import re
-from collections import Counter
 
 import numpy as np
 import pytest
 import soundfile
-from scipy.signal import periodogram
 
-from tests.helpers import load_recipe_module, read_rows
+from speechbrain_pib.dataio.bursts import DECOY_BAND, NEEDLE_BAND, RATES
+from tests.helpers import (
+    find_bursts,
+    load_recipe_module,
+    power_of_band,
+    read_rows,
+    strongest_rate,
+)
 
 BURST, RATE = 6400, 16000
 
@@ -23,52 +28,50 @@ audioset = load_recipe_module("AudioSet", "audioset_prepare")
 
 @pytest.fixture(scope="module")
 def clips():
-    """Waveforms and present rates of 120 clips."""
+    """Waveforms and present classes of 200 clips."""
     rng = np.random.default_rng(5)
-    return [miniature.make_clip(rng) for _ in range(120)]
+    return [miniature.make_needle_clip(rng) for _ in range(200)]
 
 
-def loud_stretches(waveform, size=320):
-    """Start and stop in samples of what is louder than the background."""
-    blocks = waveform[: len(waveform) // size * size].reshape(-1, size)
-    level = (blocks**2).mean(axis=1)
-    # A swell may fall to the background for a moment.
-    loud = level > 4 * np.quantile(level, 0.1)
-    loud = np.convolve(loud, np.ones(3), "same") >= 2
-    edges = np.flatnonzero(np.diff(np.pad(loud, 1).astype(int)))
-    return size * edges.reshape(-1, 2)
+def swelling(waveform, start, band):
+    """The rate at which a burst of a band swells."""
+    power = power_of_band(waveform, band, RATE)[start : start + BURST]
+    return strongest_rate(power, np.arange(BURST) / RATE, RATES)
 
 
-def test_one_to_three_rates_that_do_not_alias_onto_each_other(clips):
-    numbers = Counter(len(present) for _, present in clips)
-    assert all(25 <= numbers[count] <= 55 for count in (1, 2, 3))
-    rates = np.array(miniature.RATES)
-    for _, present in clips:
-        aliases = np.minimum(rates[present], 80 - rates[present])
-        assert len(set(aliases)) == len(present)
-    counts = Counter(index for _, present in clips for index in present)
-    assert min(counts.values()) > 20
-
-
-def test_present_rates_are_in_the_sound_and_others_are_not(clips):
-    shares = {True: [], False: []}
+def test_each_clip_has_one_rate_that_its_needle_swells_at(clips):
+    correct, counts = 0, np.zeros(len(RATES))
     for waveform, present in clips:
-        rates, power = periodogram(waveform**2, RATE, nfft=65536)
-        for index, rate in enumerate(miniature.RATES):
-            near = power[np.abs(rates - rate) < 1.5].sum()
-            band = power[(rates > 15) & (rates < 65)].sum()
-            shares[index in present].append(near / band)
-    assert np.median(shares[True]) > 4 * np.median(shares[False])
+        (start,) = find_bursts(waveform, NEEDLE_BAND, RATE, BURST, 1)
+        (target,) = [index for index in present if index < len(RATES)]
+        counts[target] += 1
+        correct += swelling(waveform, start, NEEDLE_BAND) == RATES[target]
+    assert correct / len(clips) > 0.97
+    assert counts.min() > 30
 
 
-def test_every_clip_has_three_bursts(clips):
-    lengths = [np.diff(loud_stretches(waveform)).sum() for waveform, _ in clips]
-    assert np.median(lengths) == pytest.approx(3 * BURST, rel=0.15)
+def test_hiss_is_where_there_is_a_decoy(clips):
+    hiss = miniature.CLASSES.index("hiss")
+    for waveform, present in clips:
+        decoys = find_bursts(waveform, DECOY_BAND, RATE, BURST, 2, level=-24)
+        assert (hiss in present) == bool(decoys)
+    assert 110 < sum(hiss in present for _, present in clips) < 155
 
 
-def test_lengths_differ_and_nothing_clips(clips):
-    seconds = [len(waveform) / RATE for waveform, _ in clips]
-    assert 2.0 <= min(seconds) < 2.1 and 2.4 < max(seconds) <= 2.5
+def test_decoys_swell_at_other_rates_than_the_needle(clips):
+    told = [
+        swelling(waveform, decoy, DECOY_BAND) == RATES[present[0]]
+        for waveform, present in clips
+        for decoy in find_bursts(
+            waveform, DECOY_BAND, RATE, BURST, 2, level=-24
+        )
+    ]
+    assert len(told) > 150
+    assert np.mean(told) < 0.02
+
+
+def test_clips_are_as_long_as_each_other_and_nothing_clips(clips):
+    assert {len(waveform) for waveform, _ in clips} == {32000}
     assert max(np.abs(waveform).max() for waveform, _ in clips) < 1
 
 
@@ -78,7 +81,7 @@ def test_layout_is_that_of_audioset(tmp_path):
     head = (folder / "eval_segments.csv").read_text().splitlines()[:4]
     assert head[1] == "# num_ytids=10, num_segs=10"
     assert re.fullmatch(
-        r'[\w-]{11}, \d+\.000, \d+\.\d{3}, "/t/mini\d{3}(,/t/mini\d{3})*"',
+        r'[\w-]{11}, \d+\.000, \d+\.\d{3}, "/t/mini\d{2}(,/t/mini\d{2})*"',
         head[3],
     )
     audioset.prepare_audioset(
@@ -96,4 +99,19 @@ def test_layout_is_that_of_audioset(tmp_path):
     info = soundfile.info(rows[0]["wav"])
     assert (info.format, info.subtype, info.channels) == ("FLAC", "PCM_16", 1)
     assert float(rows[0]["duration"]) == info.duration
-    assert "modulated burst, " in rows[0]["label"]
+    assert "burst that swells at " in rows[0]["label"]
+
+
+def test_the_seed_tells_everything(tmp_path):
+    def write(name, seed):
+        folder = tmp_path / name
+        miniature.write_miniature(str(folder), seed=seed, n_train=4, n_test=2)
+        return {
+            path.name: path.read_bytes()
+            for path in folder.rglob("*")
+            if path.is_file()
+        }
+
+    one, same, other = write("a", 1), write("b", 1), write("c", 2)
+    assert one == same
+    assert one.keys() == other.keys() and one != other
