@@ -8,6 +8,7 @@ import torch
 from torch.nn.functional import (
     binary_cross_entropy_with_logits,
     cross_entropy,
+    logsigmoid,
 )
 
 
@@ -206,11 +207,14 @@ class PlayItBackLoss(torch.nn.Module):
             return heard
         first, replays = heard[:, :1].float(), heard[:, 1:]
         explored = output.explored_logits.unsqueeze(1).expand_as(replays)
-        # [batch, K, 2, classes]
-        both = self.probabilities(torch.stack([replays, explored], 2))
-        mixed = (both * output.preferences.unsqueeze(-1)).sum(dim=2)
+        # [batch, K, 2, classes]; logarithms, as a probability of zero has no
+        # gradient.
+        both = torch.stack([replays.float(), explored.float()], 2)
+        weights = output.preferences.log().unsqueeze(-1)
         if self.multi_label:
-            mixed = mixed.logit(eps=1e-6)
+            mixed = (weights + logsigmoid(both)).logsumexp(dim=2)
+            mixed = mixed - (weights + logsigmoid(-both)).logsumexp(dim=2)
         else:
-            mixed = mixed.clamp(min=1e-8).log()
+            parts = [part.log_softmax(dim=-1) for part in self._split(both)]
+            mixed = (weights + torch.cat(parts, dim=-1)).logsumexp(dim=2)
         return torch.cat([first, mixed], dim=1)

@@ -159,6 +159,24 @@ def test_the_attention_is_drawn_to_what_explains_the_target(multi_label):
     assert steps[2].abs().max() < 1e-6
 
 
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_what_is_sure_and_wrong_is_still_learned_from(multi_label):
+    heard = torch.tensor([[[-60.0, 60.0, 0.0]] * 2], requires_grad=True)
+    output = PlayItBackOutput(
+        torch.zeros(1, 3),
+        torch.zeros(1, 2, 3),
+        segment_logits=heard,
+        explored_logits=heard[:, 1],
+        preferences=torch.full((1, 1, 2), 0.5),
+        attention=torch.rand(1, 2, 13),
+    )
+    PlayItBackLoss(multi_label)(output, torch.eye(3)[:1])[
+        "selection"
+    ].backward()
+    # As of the first pass, which is not mixed with anything.
+    torch.testing.assert_close(heard.grad[:, 1], heard.grad[:, 0])
+
+
 def test_what_is_preferred_learns_the_most():
     replayed = torch.zeros(2, 2, 4, requires_grad=True)
     output = PlayItBackOutput(
