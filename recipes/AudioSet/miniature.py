@@ -1,10 +1,10 @@
 """A small synthetic data set in AudioSet's layout, for trying the recipe.
 
-Each clip is 2 s of quiet noise with a needle, a burst of noise of 0.4 s
-that swells at one of four rates, and up to two decoys, louder, in another band
-and at other rates. Its classes are the rate of the needle and, where there is a
-decoy, hiss. See speechbrain_pib.dataio.bursts for why the place matters: the
-first pass hears the hiss, and where the needle is.
+Each clip is 2 s of quiet noise with a needle, a burst of noise of 0.4 s in a low
+or a high band that swells at one of four rates, and up to two decoys, louder, in
+another band and at other rates. Its two classes are the band and the rate of the
+needle. See speechbrain_pib.dataio.bursts for why the place matters: the first
+pass hears the band, and where the needle is.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -31,7 +31,11 @@ SAMPLE_RATE = 16000  # Hz
 CLIP_SECONDS = 2.0
 BURST_SECONDS = 0.4
 DECOYS = 2  # at most
-CLASSES = (*(f"burst that swells at {rate} Hz" for rate in RATES), "hiss")
+BANDS = {"low": NEEDLE_BAND, "high": (3000, 4000)}  # Hz
+CLASSES = (
+    *(f"burst that swells at {rate} Hz" for rate in RATES),
+    *(f"{name} burst" for name in BANDS),
+)
 
 
 def write_miniature(folder, *, seed=1234, n_train=2400, n_test=480):
@@ -62,7 +66,7 @@ def write_miniature(folder, *, seed=1234, n_train=2400, n_test=480):
     """
     parameters = {
         "dataset": "AudioSet",
-        "version": 3,
+        "version": 4,
         "seed": seed,
         "train": n_train,
         "test": n_test,
@@ -125,16 +129,17 @@ def make_needle_clip(rng):
     Example
     -------
     >>> waveform, present = make_needle_clip(np.random.default_rng(0))
-    >>> waveform.shape, 1 <= len(present) <= 2
-    ((32000,), True)
+    >>> waveform.shape, len(present)
+    ((32000,), 2)
     """
-    target = rng.integers(len(RATES))
+    target, band = rng.integers(len(RATES)), rng.integers(len(BANDS))
+    needle = (RATES[target], list(BANDS.values())[band], NEEDLE_LEVEL)
     decoys = draw_decoys(DECOYS, rng, np.delete(RATES, target))
     waveform, _ = make_clip(
-        [(RATES[target], NEEDLE_BAND, NEEDLE_LEVEL), *decoys],
+        [needle, *decoys],
         CLIP_SECONDS,
         BURST_SECONDS,
         rng,
         SAMPLE_RATE,
     )
-    return waveform, [target, len(RATES)] if decoys else [target]
+    return waveform, [target, len(RATES) + band]

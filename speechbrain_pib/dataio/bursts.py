@@ -2,12 +2,13 @@
 the class and some do not.
 
 A class is the rate at which a *needle* swells. *Decoys* swell too, in a band of
-their own, louder, and say nothing of the class. At the first hop of the miniatures, 12.5
-ms with a window of four hops, all rates are blurred alike: the power of a Hann
-window has no modulation above 3 / duration = 60 Hz, and little at 55 Hz. A
-window of four hops of a replay that spends most of its frames on a fifth of the
-clip resolves them. So a clip tells where its needle is at the first hop, and
-what it is only there, at a finer one; a finer hop elsewhere does not help.
+their own, louder, and say nothing of the class. At the first hop of the
+miniatures, 12.5 ms with a window of four hops, all rates are blurred alike: the
+power of a Hann window has no modulation above 3 / duration = 60 Hz, and 1.4 % of
+one at 55 Hz. A window of four hops of a replay that spends most of its frames on
+a fifth of the clip resolves them. So a clip tells where its needle is at the
+first hop, and what it is only there, at a finer one; a finer hop elsewhere does
+not help.
 
 Noise is modulated first and filtered then, by a band without edges: noise of a
 band that is modulated afterwards tells the rate by what the modulation adds

@@ -137,8 +137,9 @@ class PlayItBack(torch.nn.Module):
         against 1 outside: the last of K replays is 1 + K * refinement times
         as dense there.
     largest_share : float
-        Largest share of the clip that is selected (default: no limit, as
-        published). Random segments in training are as long, but not longer
+        Largest share of a pass's frames that is selected (default: no limit,
+        as published); a larger share of the clip after a replay, whose frames
+        outside of the selection stand for more of it each. Random segments in training are as long, but not longer
         than half of the clip.
     augment : torch.nn.Module
         SpecAugment, applied in training.
@@ -279,7 +280,7 @@ class PlayItBack(torch.nn.Module):
                     chosen, 1 + (index + 1) * self.refinement
                 )
         explored = {}
-        if self.training and self.replays:
+        if self.training and self.replays and masks is None:
             explored = self._explore(wavs, drawn, passes, replayed)
         return self._decode(passes, explored)
 
