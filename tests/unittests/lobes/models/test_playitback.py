@@ -419,20 +419,14 @@ def test_the_random_segment_is_heard_by_itself():
     )
 
 
-def test_a_control_is_compared_with_the_random_segment():
-    model = build(1, freeze_backbone=True).train()
+def test_a_control_is_trained_with_its_own_segments_alone():
+    model = build(1).train()
     heard = record_passes(model)
     masks = torch.zeros(3, 1, FRAMES, dtype=torch.bool)
     masks[:, 0, 40:60] = True
     output = model(noise(), masks=masks)
-    steps = model.backbone.token_positions(FRAMES)
-    for clip, segment in enumerate(fine_cells(*heard[-1])):
-        attention = output.attention[clip, 0].detach().numpy()
-        salience = np.interp(np.arange(FRAMES), steps, attention)
-        chosen, explored = salience[40:60].mean(), salience[segment].mean()
-        assert output.preferences[clip, 0, 0].item() == pytest.approx(
-            chosen / (chosen + explored), abs=1e-4
-        )
+    assert len(heard) == 2
+    assert output.explored_logits is None and output.preferences is None
 
 
 class RecordingSpecAugment(SpecAugment):
