@@ -1,10 +1,10 @@
 """A small synthetic data set in AudioSet's layout, for trying the recipe.
 
-Each clip is 2 s of quiet noise with a needle, a burst of noise of 0.4 s in a low
-or a high band that swells at one of four rates, and up to two decoys, louder, in
-another band and at other rates. Its two classes are the band and the rate of the
-needle. See speechbrain_pib.dataio.bursts for why the place matters: the first
-pass hears the band, and where the needle is.
+Each clip is 2 s of quiet noise with a needle, a burst of noise of 0.4 s that
+swells at one of four rates, and up to two decoys, louder, in another band and at
+other rates. Its classes are, as in AudioSet's ontology, a child and its parent:
+the rate of the needle, and whether it is slow or fast. See
+speechbrain_pib.dataio.bursts for why the place matters.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -31,10 +31,10 @@ SAMPLE_RATE = 16000  # Hz
 CLIP_SECONDS = 2.0
 BURST_SECONDS = 0.4
 DECOYS = 2  # at most
-BANDS = {"low": NEEDLE_BAND, "high": (3000, 4000)}  # Hz
+PARENTS = ("slow", "fast")  # each of half of the rates
 CLASSES = (
     *(f"burst that swells at {rate} Hz" for rate in RATES),
-    *(f"{name} burst" for name in BANDS),
+    *(f"{parent} burst" for parent in PARENTS),
 )
 
 
@@ -66,7 +66,7 @@ def write_miniature(folder, *, seed=1234, n_train=2400, n_test=480):
     """
     parameters = {
         "dataset": "AudioSet",
-        "version": 4,
+        "version": 5,
         "seed": seed,
         "train": n_train,
         "test": n_test,
@@ -132,8 +132,8 @@ def make_needle_clip(rng):
     >>> waveform.shape, len(present)
     ((32000,), 2)
     """
-    target, band = rng.integers(len(RATES)), rng.integers(len(BANDS))
-    needle = (RATES[target], list(BANDS.values())[band], NEEDLE_LEVEL)
+    target = rng.integers(len(RATES))
+    needle = (RATES[target], NEEDLE_BAND, NEEDLE_LEVEL)
     decoys = draw_decoys(DECOYS, rng, np.delete(RATES, target))
     waveform, _ = make_clip(
         [needle, *decoys],
@@ -142,4 +142,4 @@ def make_needle_clip(rng):
         rng,
         SAMPLE_RATE,
     )
-    return waveform, [target, len(RATES) + band]
+    return waveform, [target, len(RATES) + 2 * target // len(RATES)]
