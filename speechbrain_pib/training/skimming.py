@@ -33,7 +33,10 @@ from speechbrain_pib.lobes.models.moment_sampling import (
     sample_moments,
 )
 from speechbrain_pib.lobes.models.skimming_published import PublishedSkimmer
-from speechbrain_pib.training.classification import ClassificationBrain
+from speechbrain_pib.training.classification import (
+    ClassificationBrain,
+    share_among_classes,
+)
 from speechbrain_pib.training.experiment import train_and_test
 from speechbrain_pib.training.optimizers import part_groups
 from speechbrain_pib.utils.printing import show
@@ -179,8 +182,7 @@ class SkimmingBrain(ClassificationBrain):
         """
         logits, output = predictions
         targets = batch.target.data.float()
-        # A video of several classes is shared by them.
-        shares = targets / targets.sum(dim=1, keepdim=True)
+        shares = share_among_classes(targets)
         if output is None:
             loss = self.hparams.loss.of_logits(logits["average"], shares)
             losses = {"loss": loss.mean()}
