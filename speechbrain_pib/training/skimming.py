@@ -182,12 +182,15 @@ class SkimmingBrain(ClassificationBrain):
         """
         logits, output = predictions
         targets = batch.target.data.float()
-        shares = share_among_classes(targets)
+        shares, loss = share_among_classes(targets), self.hparams.loss
         if output is None:
-            loss = self.hparams.loss.of_logits(logits["average"], shares)
-            losses = {"loss": loss.mean()}
+            losses = {"loss": loss.of_logits(logits["average"], shares).mean()}
+        elif loss.looks_weight:
+            n_steps, fused = self._all_steps(batch)
+            step_logits = self.hparams.model.classifier(fused)
+            losses = loss(output, shares, step_logits, n_steps)
         else:
-            losses = self.hparams.loss(output, shares)
+            losses = loss(output, shares)
         self.statistics.append(losses)
         if stage != sb.Stage.TRAIN:
             if stage == sb.Stage.TEST and output is not None:
