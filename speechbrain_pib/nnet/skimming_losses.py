@@ -34,10 +34,10 @@ class SkimmingLoss(torch.nn.Module):
         Weight of the recurrent state after the last look.
     states_weight : float
         Weight of the recurrent state after each look that counts, their mean.
-    looks_weight : float
-        Weight of single looks.
     label_smoothing : float
         Smoothing of single-label targets.
+    looks_weight : float
+        Weight of single looks.
 
     Example
     -------
@@ -57,16 +57,16 @@ class SkimmingLoss(torch.nn.Module):
         average_weight=1.0,
         last_weight=1.0,
         states_weight=0.0,
-        looks_weight=0.0,
         label_smoothing=0.0,
+        looks_weight=0.0,
     ):
         super().__init__()
         self.multi_label = multi_label
         self.average_weight = average_weight
         self.last_weight = last_weight
         self.states_weight = states_weight
-        self.looks_weight = looks_weight
         self.label_smoothing = label_smoothing
+        self.looks_weight = looks_weight
 
     def forward(self, output, targets, step_logits=None, n_steps=None):
         """Compute the loss and its terms.
@@ -105,7 +105,8 @@ class SkimmingLoss(torch.nn.Module):
             of_steps = self._of_sequences(step_logits, targets)
             shares = look_shares(output, n_steps)
             losses["looks"] = (of_steps * shares).sum(dim=1).mean()
-            losses["loss"] += self.looks_weight * losses["looks"]
+            single = self.looks_weight * losses["looks"]
+            losses["loss"] = losses["loss"] + single
         return losses
 
     def _of_sequences(self, logits, targets):
@@ -160,6 +161,14 @@ def look_shares(output, n_steps):
     -------
     shares : torch.Tensor
         [batch, T], whose sum is one.
+
+    Example
+    -------
+    >>> from speechbrain_pib.lobes.models.skimming import Skimmer
+    >>> skimmer = Skimmer(7, ["audio"], input_size=16, hidden_size=24)
+    >>> output = skimmer({"audio": torch.randn(2, 21, 16)})
+    >>> look_shares(output, torch.tensor([21, 21])).sum(dim=1)
+    tensor([1.0000, 1.0000]...)
     """
     weights = output.modality_weights[:, :-1].unsqueeze(-1)
     joint = (weights * output.attention[:, :-1]).sum(dim=2)
