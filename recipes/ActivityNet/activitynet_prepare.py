@@ -19,7 +19,11 @@ from speechbrain_pib.dataio.preparation import (
     is_prepared,
     write_manifests,
 )
-from speechbrain_pib.dataio.segments import mend_segment, report_mended
+from speechbrain_pib.dataio.segments import (
+    find_gaps,
+    mend_segment,
+    report_mended,
+)
 from speechbrain_pib.dataio.video.feature_datasets import format_segments
 from speechbrain_pib.dataio.video.files import find_durations, find_videos
 from speechbrain_pib.dataio.video.published import published_rows
@@ -42,6 +46,8 @@ SPLIT_OF = {
 PREFIX = "v_"  # of the names of ActivityNet's files
 # Clips that were cut out of videos are some pictures shorter than annotated.
 CUT_SECONDS = 0.1
+# Shorter ones, where annotations of a video nearly touch, are no background.
+GAP_SECONDS = 1.0
 
 
 def prepare_features(
@@ -204,9 +210,10 @@ def prepare_moments(
 ):
     """Write `train.csv`, `valid.csv` and `test.csv` of annotated segments.
 
-    The columns are ID, path (of the video file), start, stop (seconds) and
-    label. Segments that are not in their video, or whose video cannot be read,
-    are listed in `missing.csv`. The rest is as for `prepare_features`.
+    The columns are ID, path (of the video file), start, stop (seconds), label
+    and gaps (of a second and more between the segments of the video). Segments
+    that are not in their video, or whose video cannot be read, are listed in
+    `missing.csv`. The rest is as for `prepare_features`.
 
     Arguments
     ---------
@@ -240,6 +247,7 @@ def prepare_moments(
     options = {
         "kind": "moments",
         "valid_fraction": valid_fraction,
+        "gap_seconds": GAP_SECONDS,
         "videos": hash_ids(f"{p} {file_state(p)}" for p in paths.values()),
     }
     inputs = [annotations] + [class_list] * (class_list is not None)
@@ -253,7 +261,12 @@ def prepare_moments(
         path = path_of[video["ID"]]
         seconds = durations.get(path, ValueError("no such video"))
         kept, lost, changed = _match_segments(video, seconds)
-        rows += [{**row, "split": video["split"], "path": path} for row in kept]
+        of_video = {"split": video["split"], "path": path}
+        if kept:
+            times = [(row["start"], row["stop"]) for row in kept]
+            gaps = find_gaps(times, seconds, shortest=GAP_SECONDS)
+            of_video["gaps"] = format_segments(gaps)
+        rows += [{**row, **of_video} for row in kept]
         rows += lost
         mended += changed
     report_mended(mended, save_folder)

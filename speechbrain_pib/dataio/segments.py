@@ -68,6 +68,36 @@ def mend_segment(start, stop, duration):
     return first, last, reason if changed else None
 
 
+def find_gaps(segments, duration, shortest):
+    """Find what is between the annotated segments of a recording.
+
+    Arguments
+    ---------
+    segments : iterable of tuple of float
+        (start, stop) in seconds, in any order; they may overlap.
+    duration : float
+        Of the recording, in seconds.
+    shortest : float
+        Shorter gaps are left out, in seconds.
+
+    Returns
+    -------
+    gaps : list of tuple of float
+        (start, stop) in seconds.
+
+    Example
+    -------
+    >>> find_gaps([(6.0, 8.0), (2.0, 5.5)], 9.5, shortest=1.0)
+    [(0.0, 2.0), (8.0, 9.5)]
+    """
+    gaps, known = [], 0.0
+    for start, stop in [*sorted(segments), (duration, duration)]:
+        if start - known >= shortest:
+            gaps.append((known, start))
+        known = max(known, stop)
+    return gaps
+
+
 def report_mended(mended, save_folder):
     """Write `mended.csv`, which lists the segments that were changed.
 

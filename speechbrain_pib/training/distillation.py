@@ -12,7 +12,10 @@ from speechbrain.utils.distributed import run_on_main
 from torch.nn.functional import cross_entropy
 
 from speechbrain_pib.lobes.models.imgaud2vid import start_student
-from speechbrain_pib.training.classification import ClassificationBrain
+from speechbrain_pib.training.classification import (
+    ClassificationBrain,
+    share_among_classes,
+)
 from speechbrain_pib.training.experiment import train_and_test
 from speechbrain_pib.utils.files import atomic_writer
 
@@ -23,7 +26,8 @@ class DistillationBrain(ClassificationBrain):
     """Trains an image net and an audio net to know what a clip shows.
 
     Batches hold what moment_dataset gives: "id", "image", "wav", "has_audio",
-    "target", "readable" and, with a teacher, "clip".
+    "target", "readable" and, with a teacher, "clip". A target of zeros, a
+    moment that is of no class, makes all classes equally likely.
 
     Beside what ClassificationBrain expects, it expects in hparams: "teacher"
     (a module from clips to features and logits, or None), "distillation"
@@ -99,7 +103,8 @@ class DistillationBrain(ClassificationBrain):
         """
         output, teacher = predictions
         targets = batch.target.data.float()
-        losses = {"labels": cross_entropy(output.logits.float(), targets)}
+        shares = share_among_classes(targets)
+        losses = {"labels": cross_entropy(output.logits.float(), shares)}
         loss = self.hparams.label_weight * losses["labels"]
         if teacher is not None:
             distilled = self.hparams.distillation(*output, *teacher)

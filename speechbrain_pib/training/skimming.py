@@ -33,7 +33,10 @@ from speechbrain_pib.lobes.models.moment_sampling import (
     sample_moments,
 )
 from speechbrain_pib.lobes.models.skimming_published import PublishedSkimmer
-from speechbrain_pib.training.classification import ClassificationBrain
+from speechbrain_pib.training.classification import (
+    ClassificationBrain,
+    share_among_classes,
+)
 from speechbrain_pib.training.experiment import train_and_test
 from speechbrain_pib.training.optimizers import part_groups
 from speechbrain_pib.utils.printing import show
@@ -179,13 +182,15 @@ class SkimmingBrain(ClassificationBrain):
         """
         logits, output = predictions
         targets = batch.target.data.float()
-        # A video of several classes is shared by them.
-        shares = targets / targets.sum(dim=1, keepdim=True)
+        shares, loss = share_among_classes(targets), self.hparams.loss
         if output is None:
-            loss = self.hparams.loss.of_logits(logits["average"], shares)
-            losses = {"loss": loss.mean()}
+            losses = {"loss": loss.of_logits(logits["average"], shares).mean()}
+        elif loss.looks_weight:
+            n_steps, fused = self._all_steps(batch)
+            step_logits = self.hparams.model.classifier(fused)
+            losses = loss(output, shares, step_logits, n_steps)
         else:
-            losses = self.hparams.loss(output, shares)
+            losses = loss(output, shares)
         self.statistics.append(losses)
         if stage != sb.Stage.TRAIN:
             if stage == sb.Stage.TEST and output is not None:

@@ -1,6 +1,6 @@
-"""Data sets of single moments of video files, at any time in a segment: a
-frame, the second of sound that begins there, and where a teacher needs it the
-clip.
+"""Data sets of single moments of video files, at any time in a segment or
+between segments: a frame, the second of sound that begins there, and where a
+teacher needs it the clip.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -18,6 +18,7 @@ from speechbrain_pib.dataio.clip_datasets import (
 )
 from speechbrain_pib.dataio.manifest_dataset import ManifestDataset
 from speechbrain_pib.dataio.video.containers import UnreadableVideoError
+from speechbrain_pib.dataio.video.feature_datasets import parse_segments
 from speechbrain_pib.dataio.video.frames import read_frames
 from speechbrain_pib.dataio.video.sound import read_sound
 from speechbrain_pib.dataio.video.steps import CLIP_FRAMES, CLIP_SIZE
@@ -36,6 +37,7 @@ def moment_dataset(
     sample_rate,
     training=False,
     clips=False,
+    background=0.0,
 ):
     """Make a data set of a moment of each annotated segment.
 
@@ -50,7 +52,9 @@ def moment_dataset(
     ---------
     manifest : str
         CSV with columns ID, path (a video file), start, stop (of a segment,
-        in seconds) and label (one or several, joined by "|").
+        in seconds), label (one or several, joined by "|") and, if there is a
+        background, gaps (what is between the segments of the video, as
+        `format_segments` writes it).
     label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
         Index of each label.
     image_size : int
@@ -61,6 +65,10 @@ def moment_dataset(
         Whether the moment is at random in the segment, or in its middle.
     clips : bool
         Whether to read clips.
+    background : float
+        Share of the items, at random, that are a moment of the gaps of the
+        video instead, whose target is zeros; those of a video without gaps
+        are not.
 
     Returns
     -------
@@ -77,17 +85,34 @@ def moment_dataset(
     names = ["image", "wav", "has_audio", "readable"]
     if clips:
         names.append("clip")
+    source = ["start", "stop", "label"]
     # Partial functions, unlike local ones, can be sent to spawned workers.
+    if background:
+        drawn = ["drawn_start", "drawn_stop", "drawn_label"]
+        dataset.add_dynamic_item(
+            partial(_draw_segment, background), [*source, "gaps"], drawn
+        )
+        source = drawn
+    start, stop, label = source
     dataset.add_dynamic_item(
         partial(_read_moment, image_size, sample_rate, training, clips),
-        ["path", "start", "stop"],
+        ["path", start, stop],
         names,
     )
     dataset.add_dynamic_item(
-        partial(encode_labels, label_encoder), "label", "target"
+        partial(encode_labels, label_encoder), label, "target"
     )
     dataset.set_output_keys(["id", *names, "target"])
     return dataset
+
+
+def _draw_segment(background, start, stop, label, gaps):
+    """Either a segment, or without a label one of the gaps, by their length."""
+    if not gaps or torch.rand(()) >= background:
+        return start, stop, label
+    gaps = parse_segments(gaps)
+    lengths = gaps[:, 1] - gaps[:, 0]
+    return *gaps[torch.multinomial(lengths, 1).item()].tolist(), ""
 
 
 def _read_moment(image_size, sample_rate, training, clips, path, start, stop):
@@ -120,10 +145,11 @@ def moment_datasets(folder, splits, hparams, label_encoder):
     folder : str
         Where the manifests are, one "<split>.csv" each.
     splits : list
-        The moments of "train" are random, all others in the middle.
+        The moments of "train" are random, and some of the background; all
+        others are in the middle of segments.
     hparams : dict
-        "image_size", "sample_rate" and "teacher" (None: clips are not read)
-        are taken from it.
+        "image_size", "sample_rate", "teacher" (None: clips are not read) and
+        "background" are taken from it.
     label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
         Index of each label.
 
@@ -146,6 +172,7 @@ def moment_datasets(folder, splits, hparams, label_encoder):
             sample_rate=hparams["sample_rate"],
             training=split == "train",
             clips=hparams["teacher"] is not None,
+            background=hparams["background"] if split == "train" else 0.0,
         )
         for split in splits
     }

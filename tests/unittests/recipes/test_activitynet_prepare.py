@@ -222,6 +222,7 @@ def test_moments_are_the_segments_of_the_videos_there(folder):
     row = test["v_st0000001_1"]
     assert (row["start"], row["stop"], row["label"]) == ("3.0", "4.0", "jump")
     assert row["path"] == str(videos / "v_st0000001.mkv")
+    assert row["gaps"] == "2 3|4 10"
     missing = read(folder, "missing")
     assert missing["test0000000_0"]["reason"] == "no such video"
     assert "cannot be read" in missing["test0000002_0"]["reason"]
@@ -319,6 +320,7 @@ def test_clips_of_kinetics_are_segments_of_their_own(folder):
     assert len(test) == 10
     row = test["-video00020_000007_000017_0"]
     assert (row["start"], row["stop"]) == ("0.0", "9.96")
+    assert row["gaps"] == ""
     # It was cut too short.
     assert list(read(folder, "mended")) == ["-video00021_000007_000017_0"]
     row = test["-video00021_000007_000017_0"]

@@ -126,6 +126,19 @@ def test_without_a_teacher_there_are_the_labels():
         make_brain(teacher=None, label_weight=0.0)
 
 
+def test_a_moment_of_no_class_makes_all_classes_equally_likely():
+    brain = make_brain(teacher=None, label_weight=1.0)
+    student, _ = outputs(brain)
+    logs = student.logits.log_softmax(dim=-1)
+    expected = -(logs[0, 0] + logs[1].mean()) / 2
+    batch = make_batch()
+    batch.target.data[1] = 0.0
+    predictions = student, None
+    brain.on_stage_start(sb.Stage.VALID, 1)
+    loss = brain.compute_objectives(predictions, batch, sb.Stage.VALID)
+    torch.testing.assert_close(loss, expected)
+
+
 def test_a_teacher_of_other_classes_is_refused():
     with pytest.raises(ValueError, match="5 features or classes .* has 3"):
         evaluate(make_brain(teacher=Teacher(5)))

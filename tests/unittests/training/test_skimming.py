@@ -219,6 +219,25 @@ def test_several_classes_share_a_video():
     torch.testing.assert_close(loss, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_single_looks_are_classified_as_they_are_seen():
+    brain, batch = make_brain(loss=SkimmingLoss(looks_weight=1.0)), make_batch()
+    predictions = brain.compute_forward(batch, sb.Stage.TRAIN)
+    brain.on_stage_start(sb.Stage.TRAIN, 1)
+    loss = brain.compute_objectives(predictions, batch, sb.Stage.TRAIN)
+    model, (_, output) = brain.hparams.model, predictions
+    n_steps = torch.tensor([20, 12])
+    streams = [batch.image.data, batch.audio.data]
+    fused = model.fusion(torch.cat(streams, dim=-1))
+    shares = torch.tensor([[1.0, 0, 0, 0, 0], [0, 0.5, 0.5, 0, 0]])
+    expected = SkimmingLoss(looks_weight=1.0)(
+        output, shares, model.classifier(fused), n_steps
+    )
+    assert set(expected) == {"average", "last", "states", "looks", "loss"}
+    torch.testing.assert_close(loss, expected["loss"])
+    loss.backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
 @pytest.mark.parametrize("selection", ["uniform", "random", "dense"])
 def test_a_control_can_be_trained(selection):
     brain = make_brain(selection=selection)

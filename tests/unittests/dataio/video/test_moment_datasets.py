@@ -48,8 +48,9 @@ def dataset_of(tmp_path_factory):
         container.mux(audio.encode(None))
     (folder / "b.mp4").write_text("no video")
     row = {"ID": "a_0", "path": folder / "a.mp4", "start": 2, "stop": 4.5}
-    rows = [{**row, "label": "run"}]
+    rows = [{**row, "label": "run", "gaps": "0 0.75|4.5 6"}]
     rows.append({**rows[0], "ID": "b_0", "path": folder / "b.mp4"})
+    rows.append({**rows[0], "ID": "a_1", "gaps": ""})
     write_manifest(folder / "test.csv", rows)
     labels = CategoricalEncoder()
     labels.update_from_iterable(["jump", "run"])
@@ -82,6 +83,29 @@ def test_training_moments_are_anywhere_in_the_segment(dataset_of):
     times = [time_of(dataset[0]["image"]) for _ in range(40)]
     assert 1.9 < min(times) < 2.5
     assert 3.5 < max(times) < 4.1
+
+
+def test_a_share_of_the_items_is_of_no_class_and_from_a_gap(dataset_of):
+    dataset = dataset_of(training=True, background=0.4)
+    items = [dataset[0] for _ in range(200)]
+    times = {"none": [], "run": []}
+    for item in items:
+        name = "run" if item["target"].tolist() == [0, 1] else "none"
+        assert name == "run" or not item["target"].any()
+        times[name].append(time_of(item["image"]))
+    assert 1.9 < min(times["run"]) and max(times["run"]) < 4.1
+    assert 50 < len(times["none"]) < 110
+    first = [time for time in times["none"] if time < 0.4]
+    second = [time for time in times["none"] if 4.4 < time < 5.6]
+    assert len(first) + len(second) == len(times["none"])
+    # The second gap is twice as long.
+    assert len(first) / len(times["none"]) == pytest.approx(1 / 3, abs=0.17)
+    assert min(second) < 4.7 and max(second) > 5.2
+
+
+def test_a_video_without_gaps_has_no_background(dataset_of):
+    dataset = dataset_of(training=True, background=0.9)
+    assert all(dataset[2]["target"].any() for _ in range(10))
 
 
 def test_a_clip_is_the_second_that_follows(dataset_of):
