@@ -64,6 +64,30 @@ def class_probabilities(logits, multi_label=False, tasks=None):
     return torch.cat(parts, dim=-1)
 
 
+def share_among_classes(targets):
+    """Turn multi-hot targets into class probabilities.
+
+    Arguments
+    ---------
+    targets : torch.Tensor
+        [batch, num_classes]
+
+    Returns
+    -------
+    shares : torch.Tensor
+        The classes of an item share one equally; all do if it has none.
+
+    Example
+    -------
+    >>> share_among_classes(torch.tensor([[1.0, 1, 0, 0], [0, 0, 0, 0]]))
+    tensor([[0.5000, 0.5000, 0.0000, 0.0000],
+            [0.2500, 0.2500, 0.2500, 0.2500]])
+    """
+    has_class = targets.any(dim=1, keepdim=True)
+    shown = torch.where(has_class, targets, 1.0)
+    return shown / shown.sum(dim=1, keepdim=True)
+
+
 class PlayItBackLoss(torch.nn.Module):
     """Training loss of Play It Back: a weighted sum of its terms.
 

@@ -479,27 +479,3 @@ class ClassificationBrain(sb.Brain):
             lost["nonfinite"] = totals["loss"].nonfinite
         losses = {name: total.mean for name, total in totals.items()}
         return losses, {name: count for name, count in lost.items() if count}
-
-
-def share_among_classes(targets):
-    """Turn multi-hot targets into class probabilities.
-
-    Arguments
-    ---------
-    targets : torch.Tensor
-        [batch, num_classes]
-
-    Returns
-    -------
-    shares : torch.Tensor
-        The classes of an item share one equally; all do if it has none.
-
-    Example
-    -------
-    >>> share_among_classes(torch.tensor([[1.0, 1, 0, 0], [0, 0, 0, 0]]))
-    tensor([[0.5000, 0.5000, 0.0000, 0.0000],
-            [0.2500, 0.2500, 0.2500, 0.2500]])
-    """
-    has_class = targets.any(dim=1, keepdim=True)
-    shown = torch.where(has_class, targets, 1.0)
-    return shown / shown.sum(dim=1, keepdim=True)

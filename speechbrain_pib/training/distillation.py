@@ -12,9 +12,9 @@ from speechbrain.utils.distributed import run_on_main
 from torch.nn.functional import cross_entropy
 
 from speechbrain_pib.lobes.models.imgaud2vid import start_student
+from speechbrain_pib.nnet.losses import share_among_classes
 from speechbrain_pib.training.classification import (
     ClassificationBrain,
-    share_among_classes,
 )
 from speechbrain_pib.training.experiment import train_and_test
 from speechbrain_pib.utils.files import atomic_writer

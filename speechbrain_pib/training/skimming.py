@@ -33,9 +33,9 @@ from speechbrain_pib.lobes.models.moment_sampling import (
     sample_moments,
 )
 from speechbrain_pib.lobes.models.skimming_published import PublishedSkimmer
+from speechbrain_pib.nnet.losses import share_among_classes
 from speechbrain_pib.training.classification import (
     ClassificationBrain,
-    share_among_classes,
 )
 from speechbrain_pib.training.experiment import train_and_test
 from speechbrain_pib.training.optimizers import part_groups
