@@ -147,7 +147,7 @@ def test_stage_two_starts_from_stage_one_and_keeps_it(run_recipe, tmp_path):
 
 
 def test_wrong_number_of_classes_is_an_error(run_recipe):
-    with pytest.raises(AssertionError, match="give --num_classes=6"):
+    with pytest.raises(AssertionError, match="give --num_classes=4"):
         run_recipe(
             "VGGSound",
             "hparams/pib.yaml",

@@ -139,8 +139,8 @@ class PlayItBack(torch.nn.Module):
     largest_share : float
         Largest share of a pass's frames that is selected (default: no limit,
         as published); a larger share of the clip after a replay, whose frames
-        outside of the selection stand for more of it each. Random segments in training are as long, but not longer
-        than half of the clip.
+        outside of the selection stand for more of it each. Random segments in
+        training are as long, but not longer than half of the clip.
     augment : torch.nn.Module
         SpecAugment, applied in training.
     freeze_backbone : bool

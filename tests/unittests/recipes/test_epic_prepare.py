@@ -64,7 +64,7 @@ def test_actions_become_manifests(miniature, tmp_path):
     }
     assert not videos["train"] & videos["valid"]
     label_encoder = load_label_encoder(tmp_path / "classes.txt")
-    assert len(label_encoder) == 11
+    assert len(label_encoder) == 9
     for split, ones in (("test", 2), ("submission", 0)):
         dataset = clip_dataset(
             tmp_path / f"{split}.csv",
@@ -144,7 +144,7 @@ def test_sounds_become_manifests(miniature, tmp_path):
     assert counts["train"] + counts["valid"] == 160
     assert (counts["test"], counts["submission"]) == (100, 40)
     classes = (tmp_path / "classes.txt").read_text().splitlines()
-    assert classes[:2] == ["swells at 20 Hz", "swells at 25 Hz"]
+    assert classes[0] == "swells at 55 Hz"
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def make_brain():
             modules={"model": torch.nn.Identity()},
             hparams={
                 "annotation_folder": str(folder),
-                "tasks": [6, 5],
+                "tasks": [4, 5],
                 "ema_decay": None,
             },
             label_encoder=None,
@@ -173,7 +173,7 @@ def test_a_brain_knows_the_rare_classes_before_the_training(
     brain = make_brain(miniature / "epic-kitchens-100-annotations")
     assert brain.groups == {
         "unseen_participants": ["P05"],
-        "tail_verbs": [1, 4],
+        "tail_verbs": [1],
         "tail_nouns": [4],
     }
 
