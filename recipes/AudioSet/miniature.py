@@ -66,7 +66,7 @@ def write_miniature(folder, *, seed=1234, n_train=2400, n_test=480):
     """
     parameters = {
         "dataset": "AudioSet",
-        "version": 5,
+        "version": 6,
         "seed": seed,
         "train": n_train,
         "test": n_test,

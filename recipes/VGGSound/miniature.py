@@ -82,7 +82,7 @@ def write_miniature(folder, *, seed=1234, n_train=2400, n_test=480):
     """
     parameters = {
         "dataset": "VGG-Sound",
-        "version": 2,
+        "version": 3,
         "seed": seed,
         "train": n_train,
         "test": n_test,

@@ -20,7 +20,7 @@ Authors
 
 import numpy as np
 
-RATES = (55, 75, 102, 140)  # Hz, of the swelling
+RATES = (55, 72, 92, 118)  # Hz, of the swelling
 NEEDLE_BAND = (1500, 2200)  # Hz
 DECOY_BAND = (5500, 7500)  # Hz
 BACKGROUND_LEVEL = -46  # dB (rms, full scale 1), as the others +- 2 dB
@@ -53,7 +53,7 @@ def swelling_noise(rate, band, n_samples, rng, sample_rate):
     Example
     -------
     >>> rng = np.random.default_rng(0)
-    >>> noise = swelling_noise(75, (1500, 2200), 6400, rng, 16000)
+    >>> noise = swelling_noise(72, (1500, 2200), 6400, rng, 16000)
     >>> noise.shape, round(float(np.mean(noise**2)), 6)
     ((6400,), 1.0)
     """
@@ -96,7 +96,7 @@ def make_clip(bursts, seconds, burst_seconds, rng, sample_rate=16000):
     Example
     -------
     >>> rng = np.random.default_rng(0)
-    >>> bursts = [(75, NEEDLE_BAND, NEEDLE_LEVEL), *draw_decoys(1, rng)]
+    >>> bursts = [(72, NEEDLE_BAND, NEEDLE_LEVEL), *draw_decoys(1, rng)]
     >>> waveform, starts = make_clip(bursts, 2.0, 0.4, rng)
     >>> waveform.shape, len(starts) == len(bursts)
     ((32000,), True)

@@ -81,7 +81,7 @@ def write_miniature(folder, *, seed=1234, n_train=1800):
     """
     parameters = {
         "dataset": "EPIC",
-        "version": 3,
+        "version": 4,
         "seed": seed,
         "train": n_train,
     }

@@ -100,7 +100,9 @@ class PlayItBackLoss(torch.nn.Module):
     of the two holds the evidence is a hidden variable whose probabilities are
     the attention's preferences: the class probabilities of the two are
     averaged by them, and the mean has to classify. So the attention turns to
-    where the classes are told apart, and the backbone learns most from there;
+    where the classes are told apart, and the backbone learns most from there.
+    The random segment has to classify by itself, too, so that the backbone
+    learns of all places and no early choice holds itself up;
     Uni-AdaFocus (https://arxiv.org/abs/2412.11228) trains a policy on random
     regions beside its own likewise. The published loss, a ranking of absolute
     differences, gives its selector no gradient.
@@ -179,7 +181,7 @@ class PlayItBackLoss(torch.nn.Module):
         }
         total = losses["fused"] + self.pass_weight * losses["passes"]
         if output.segment_logits is not None:
-            heard = self._mix_explored(output)
+            heard = self._hear_alone(output)
             losses["selection"] = self._over_passes(heard, targets)
             area = output.attention.mean(dim=-1) - self.share
             losses["area"] = area.square().mean()
@@ -223,17 +225,18 @@ class PlayItBackLoss(torch.nn.Module):
         targets = targets.unsqueeze(1).expand(-1, passes, -1).flatten(0, 1)
         return passes * self._classification(logits.flatten(0, 1), targets)
 
-    def _mix_explored(self, output):
+    def _hear_alone(self, output):
         """Logits of what each pass hears by itself [batch, passes, classes],
-        of a replay and a random segment as the attention prefers them."""
+        of a replay and a random segment as the attention prefers them; and of
+        the random segment, where there is one, after those of the passes."""
         heard = output.segment_logits
         if output.explored_logits is None:
             return heard
         first, replays = heard[:, :1].float(), heard[:, 1:]
-        explored = output.explored_logits.unsqueeze(1).expand_as(replays)
+        explored = output.explored_logits.unsqueeze(1).float()
         # [batch, K, 2, classes]; logarithms, as a probability of zero has no
         # gradient.
-        both = torch.stack([replays.float(), explored.float()], 2)
+        both = torch.stack([replays.float(), explored.expand_as(replays)], 2)
         weights = output.preferences.log().unsqueeze(-1)
         if self.multi_label:
             mixed = (weights + logsigmoid(both)).logsumexp(dim=2)
@@ -241,4 +244,4 @@ class PlayItBackLoss(torch.nn.Module):
         else:
             parts = [part.log_softmax(dim=-1) for part in self._split(both)]
             mixed = (weights + torch.cat(parts, dim=-1)).logsumexp(dim=2)
-        return torch.cat([first, mixed], dim=1)
+        return torch.cat([first, mixed, explored], dim=1)
