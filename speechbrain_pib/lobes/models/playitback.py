@@ -137,10 +137,9 @@ class PlayItBack(torch.nn.Module):
         against 1 outside: the last of K replays is 1 + K * refinement times
         as dense there.
     largest_share : float
-        Largest share of a pass's frames that is selected (default: no limit,
-        as published); a larger share of the clip after a replay, whose frames
-        outside of the selection stand for more of it each. Random segments in
-        training are as long, but not longer than half of the clip.
+        Largest share of the clip that a pass selects (default: no limit, as
+        published). Random segments in training are as long, but not longer
+        than half of the clip.
     augment : torch.nn.Module
         SpecAugment, applied in training.
     freeze_backbone : bool
@@ -296,7 +295,8 @@ class PlayItBack(torch.nn.Module):
         """Run one pass: its input, features and where they are in time."""
         positions = frame_positions(density)  # [batch, T]
         centres = (positions - 0.5) * self.fbank.hop_length  # in samples
-        hops = frame_hops(density, positions) * self.fbank.hop_length
+        spans = frame_hops(density, positions)  # in base frames
+        hops = spans * self.fbank.hop_length
         log_mel = self.fbank(wavs, centres, hops)  # [batch, T, n_mels]
         if drawn is not None:
             log_mel = self.augment(log_mel, positions, drawn)
@@ -308,6 +308,7 @@ class PlayItBack(torch.nn.Module):
             "centres": centres,
             "log_mel": log_mel,
             "positions": positions,
+            "spans": spans,
             "times": positions_at(positions, steps),
         }
 
@@ -328,7 +329,9 @@ class PlayItBack(torch.nn.Module):
             attention, self.backbone.token_positions(n_frames), n_frames
         )
         valid = _within(listened["positions"], length)
-        mask = salient_frames(salience, valid, self.largest_share)
+        mask = salient_frames(
+            salience, valid, listened["spans"], self.largest_share
+        )
         return {
             "attention": attention,
             "salience": salience,
@@ -364,7 +367,7 @@ class PlayItBack(torch.nn.Module):
         passes = {
             name: torch.stack([listened[name] for listened in passes], 1)
             for name in passes[0]
-            if name not in ("positions", "salience")
+            if name not in ("positions", "spans", "salience")
         }
         times = passes.pop("times")
         pooled = passes["grids"].mean(dim=(2, 3))  # [batch, P, features]

@@ -213,7 +213,7 @@ def upsample_salience(salience, frames, n_frames):
     return torch.lerp(salience[:, right - 1], salience[:, right], share)
 
 
-def salient_frames(salience, valid, largest_share=1.0):
+def salient_frames(salience, valid, spans, largest_share=1.0):
     """Select the frames whose salience is above the mean of their clip.
 
     Arguments
@@ -222,8 +222,12 @@ def salient_frames(salience, valid, largest_share=1.0):
         [batch, T].
     valid : torch.Tensor
         Boolean [batch, T], False where a frame shows padding.
+    spans : torch.Tensor
+        How much of the clip each frame stands for [batch, T], as
+        `frame_hops`.
     largest_share : float
-        Largest share of the valid frames to select: the most salient ones.
+        Largest share of the valid part of the clip to select: the most
+        salient frames, but always one.
 
     Returns
     -------
@@ -232,10 +236,10 @@ def salient_frames(salience, valid, largest_share=1.0):
 
     Example
     -------
-    >>> salience, valid = torch.tensor([[0.0, 2.0, 3.0]]), torch.ones(1, 3)
-    >>> salient_frames(salience, valid.bool())
+    >>> salience, spans = torch.tensor([[0.0, 2.0, 3.0]]), torch.ones(1, 3)
+    >>> salient_frames(salience, spans.bool(), spans)
     tensor([[False,  True,  True]])
-    >>> salient_frames(salience, valid.bool(), largest_share=0.4)
+    >>> salient_frames(salience, spans.bool(), spans, largest_share=0.4)
     tensor([[False, False,  True]])
     """
     count = valid.sum(dim=1, keepdim=True).clamp(min=1)  # [batch, 1]
@@ -246,8 +250,11 @@ def salient_frames(salience, valid, largest_share=1.0):
     order = salience.masked_fill(~above, -1.0).argsort(
         dim=1, descending=True, stable=True
     )
-    rank = order.argsort(dim=1)
-    return above & (rank < (largest_share * count).round().clamp(min=1))
+    spans = (spans * valid).gather(1, order)
+    limit = largest_share * spans.sum(dim=1, keepdim=True)
+    # By more than half of it within the limit.
+    fits = spans.cumsum(dim=1) - spans / 2 < torch.maximum(limit, spans[:, :1])
+    return above & fits.gather(1, order.argsort(dim=1))
 
 
 def mean_inside(salience, mask):

@@ -294,6 +294,16 @@ def test_the_highest_foreground_above_its_mean_is_selected(largest_share):
         assert 0 < len(selected) == len(expected) < FRAMES
 
 
+@pytest.mark.parametrize("refinement", [1, 31])
+def test_the_share_is_of_the_clip_in_every_pass(refinement):
+    """A frame of a replay stands for more of the clip outside of what is
+    replayed than inside."""
+    model = build(2, refinement=refinement).eval()
+    shares = model(noise(8)).masks.float().mean(dim=2)
+    coarsest = (0.2 * refinement + 1) / FRAMES
+    assert 0 < shares.min() and shares.max() <= 0.2 + coarsest
+
+
 def test_without_a_share_everything_above_the_mean_is_selected():
     """As in versions that knew none."""
     parts = build(1).eval()

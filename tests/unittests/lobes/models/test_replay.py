@@ -113,41 +113,55 @@ def test_positions_are_interpolated_between_frames():
 def test_constant_salience_selects_nothing():
     salience = torch.full((1, 400), 0.3) + 1e-8 * torch.rand(1, 400)
     valid = torch.ones(1, 400, dtype=torch.bool)
-    assert not salient_frames(salience, valid).any()
+    assert not salient_frames(salience, valid, valid.float()).any()
 
 
 def test_padding_is_neither_selected_nor_counted():
     salience = torch.tensor([[0.2, 0.4, 9.0, 9.0]])
     valid = torch.tensor([[True, True, False, False]])
     expected = torch.tensor([[False, True, False, False]])
-    assert torch.equal(salient_frames(salience, valid), expected)
+    assert torch.equal(
+        salient_frames(salience, valid, torch.ones(1, 4)), expected
+    )
 
 
-def slow_selection(salience, valid, largest_share):
-    """Sorts the frames of one clip above its mean."""
+def slow_selection(salience, valid, spans, largest_share):
+    """Takes the frames of one clip above its mean, the most salient first,
+    while more than half of the next fits."""
     frames = [frame for frame, is_valid in enumerate(valid) if is_valid]
     mean = sum(salience[frame] for frame in frames) / len(frames)
     above = [frame for frame in frames if salience[frame] > mean + 1e-6]
     above.sort(key=lambda frame: -salience[frame])
-    most = max(1, round(largest_share * len(frames)))
-    return sorted(above[:most])
+    room = largest_share * sum(spans[frame] for frame in frames)
+    selected, used = above[:1], sum(spans[frame] for frame in above[:1])
+    for frame in above[1:]:
+        if used + spans[frame] / 2 >= room:
+            break
+        selected.append(frame)
+        used += spans[frame]
+    return sorted(selected)
 
 
+@pytest.mark.parametrize("uniform", [True, False])
 @pytest.mark.parametrize("largest_share", [0.001, 0.05, 0.2, 0.5, 1.0])
 def test_the_most_salient_frames_are_selected_up_to_the_share(
-    largest_share, device
+    largest_share, uniform, device
 ):
     generator = torch.Generator().manual_seed(0)
     salience = torch.rand(6, 101, generator=generator) ** 2
     lengths = torch.tensor([1, 2, 11, 37, 80, 101]).unsqueeze(1)
     valid = torch.arange(101) < lengths
     salience[1, 5] = salience[3, 40] = 9.0  # of padding
+    spans = torch.ones(6, 101)
+    if not uniform:
+        spans = 0.2 + 3 * torch.rand(6, 101, generator=generator)
     selected = salient_frames(
-        salience.to(device), valid.to(device), largest_share
+        salience.to(device), valid.to(device), spans.to(device), largest_share
     )
     for clip in range(6):
         expected = slow_selection(
-            salience[clip].tolist(), valid[clip].tolist(), largest_share
+            *(rows[clip].tolist() for rows in (salience, valid, spans)),
+            largest_share,
         )
         assert selected[clip].nonzero().flatten().tolist() == expected
 
@@ -157,7 +171,7 @@ def test_of_frames_as_salient_as_each_other_the_first_are_selected(device):
     salience[0, 100:300], salience[1, 50:] = 0.7, 0.3
     salience[1, 200] = 0.9
     valid = torch.ones(2, 400, dtype=torch.bool, device=device)
-    selected = salient_frames(salience, valid, 0.2)
+    selected = salient_frames(salience, valid, valid.float(), 0.2)
     assert selected[0].nonzero().flatten().tolist() == list(range(100, 180))
     # The most salient one, and the first of the others.
     assert selected[1].nonzero().flatten().tolist() == [*range(50, 129), 200]
@@ -165,7 +179,8 @@ def test_of_frames_as_salient_as_each_other_the_first_are_selected(device):
 
 def test_a_clip_of_padding_alone_selects_nothing():
     nothing = torch.zeros(1, 50, dtype=torch.bool)
-    assert not salient_frames(torch.rand(1, 50), nothing, 0.2).any()
+    salience, spans = torch.rand(2, 1, 50)
+    assert not salient_frames(salience, nothing, spans, 0.2).any()
 
 
 @pytest.mark.parametrize("refinement", [2, 4, 16])
