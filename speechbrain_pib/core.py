@@ -279,11 +279,7 @@ class PlayItBackBrain(ClassificationBrain):
             self.results,
             self.scores,
             self.class_names,
-            describe_outputs(
-                self.hparams.model.replays,
-                self._controls,
-                self.hparams.selection,
-            ),
+            describe_outputs(self.hparams.model.replays, self._controls),
             self.pictures,
         )
         show(text)
