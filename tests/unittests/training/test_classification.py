@@ -509,7 +509,10 @@ def test_two_processes_skip_together_and_resume_exactly(tmp_path):
         (tmp_path / name).mkdir()
     make_dataset(tmp_path, 48)
     torch.multiprocessing.spawn(train_on_rank, (tmp_path,), nprocs=2)
-    one, other = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+    one, other = (
+        torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        for rank in (0, 1)
+    )
     assert_equal_states(one["whole"], other["whole"])
     assert_equal_states(one["whole"], one["resumed"])
     assert_equal_states(one["whole"], other["resumed"])
