@@ -1,0 +1,5 @@
+"""Time lines: events of a recording, and the files that hold them.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
