@@ -279,7 +279,11 @@ class PlayItBackBrain(ClassificationBrain):
             self.results,
             self.scores,
             self.class_names,
-            describe_outputs(self.hparams.model.replays, self._controls),
+            describe_outputs(
+                self.hparams.model.replays,
+                self._controls,
+                self.results.get("selection", "learned"),
+            ),
             self.pictures,
         )
         show(text)

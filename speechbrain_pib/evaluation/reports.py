@@ -206,7 +206,7 @@ def format_interval(difference, low, high):
     return f"{difference:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 
-def describe_outputs(replays, controls):
+def describe_outputs(replays, controls, selection="learned"):
     """Describe what was replayed to get each output of a test.
 
     Arguments
@@ -215,6 +215,9 @@ def describe_outputs(replays, controls):
         Number of replays of the model.
     controls : list of str
         What took the place of the selection.
+    selection : str
+        What was replayed: "learned", or the control that the model was trained
+        and tested with.
 
     Returns
     -------
@@ -232,11 +235,14 @@ def describe_outputs(replays, controls):
     """
     if replays == 0:
         return {"fused": "nothing (a single pass)"}
+    replayed = selection.replace("_", " ")
+    if selection == "learned":
+        replayed = "the selection"
     descriptions = {"pass_0": "nothing (after pass 0)"}
     for number in range(1, replays + 1):
         times = f"{number} of {replays} times"
-        descriptions[f"pass_{number}"] = f"the selection, {times}"
-    descriptions["fused"] = "the selection, all passes fused"
+        descriptions[f"pass_{number}"] = f"{replayed}, {times}"
+    descriptions["fused"] = f"{replayed}, all passes fused"
     for control in controls:
         words = control.replace("_", " ")
         descriptions[f"fused_{control}"] = f"{words}, all passes fused"

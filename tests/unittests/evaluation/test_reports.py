@@ -49,6 +49,13 @@ def test_table_has_a_line_for_each_output_and_scores_come_back(tmp_path):
         assert file["fused"].argmax(1).tolist() == [1, 0, 2]
 
 
+def test_a_table_names_what_was_replayed():
+    outputs = describe_outputs(1, [], "same_hop")
+    assert outputs["pass_1"] == "same hop, 1 of 1 times"
+    assert outputs["fused"] == "same hop, all passes fused"
+    assert describe_outputs(1, [])["fused"].startswith("the selection")
+
+
 def read_table(text):
     """Cells of a table in Markdown."""
     lines = [line.split("|")[1:-1] for line in text.splitlines()]
