@@ -263,10 +263,12 @@ def locked_folder(folder):
 
 
 def _remove_leftovers(folder):
-    """Removes the files that processes were writing when they were killed."""
-    for place, _, names in os.walk(folder):
+    """Removes what processes were writing when they were killed."""
+    for place, folders, names in os.walk(folder):
         for name in filter(TEMPORARY.fullmatch, names):
             os.remove(os.path.join(place, name))
+        for name in filter(TEMPORARY.fullmatch, folders):
+            shutil.rmtree(os.path.join(place, name))
 
 
 @contextlib.contextmanager

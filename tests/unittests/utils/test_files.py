@@ -189,6 +189,20 @@ def test_what_a_killed_process_leaves_is_no_result(tmp_path):
         assert (folder / "mine.tmp").exists()
 
 
+def test_what_a_killed_process_leaves_of_a_folder_is_removed(tmp_path):
+    folder = tmp_path / "run"
+    run(
+        "with locked_folder(sys.argv[1]):\n"
+        "    with atomic_folder(sys.argv[1] + '/inference') as temporary:\n"
+        "        open(temporary + '/model.ckpt', 'w').close()\n"
+        "        die()\n",
+        folder,
+    )
+    assert any(name.endswith(".tmp") for name in os.listdir(folder))
+    with locked_folder(folder):
+        assert os.listdir(folder) == ["lock"]
+
+
 def test_one_at_a_time_holds_a_folder(tmp_path):
     with locked_folder(tmp_path / "new"):
         with pytest.raises(ValueError, match="another process writes into"):
