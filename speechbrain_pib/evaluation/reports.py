@@ -6,6 +6,7 @@ Authors
 
 import csv
 import json
+import math
 import os
 
 from speechbrain_pib.evaluation.metrics import (
@@ -366,7 +367,7 @@ def write_tables(folder, results, text, scores, class_names, output):
     """
     scores.save(os.path.join(folder, "scores.npz"), class_names)
     with atomic_writer(os.path.join(folder, "results.json")) as file:
-        json.dump(results, file, indent=2)
+        json.dump(_defined(results), file, indent=2, allow_nan=False)
         file.write("\n")
     with atomic_writer(os.path.join(folder, "results.md")) as file:
         file.write(text)
@@ -380,6 +381,17 @@ def write_tables(folder, results, text, scores, class_names, output):
             class_names,
             os.path.join(folder, "confusion_matrix.png"),
         )
+
+
+def _defined(results):
+    """Put null for numbers that are not finite, which JSON does not have."""
+    if isinstance(results, dict):
+        return {name: _defined(value) for name, value in results.items()}
+    if isinstance(results, (list, tuple)):
+        return [_defined(value) for value in results]
+    if isinstance(results, float) and not math.isfinite(results):
+        return None
+    return results
 
 
 def _verdict(scores, clip, class_names):

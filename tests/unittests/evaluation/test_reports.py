@@ -10,6 +10,7 @@ from speechbrain_pib.evaluation.reports import (
     results_table,
     write_per_class,
     write_results,
+    write_tables,
 )
 from speechbrain_pib.evaluation.scores import ClipScores
 
@@ -54,6 +55,21 @@ def test_a_table_names_what_was_replayed():
     assert outputs["pass_1"] == "same hop, 1 of 1 times"
     assert outputs["fused"] == "same hop, all passes fused"
     assert describe_outputs(1, [])["fused"].startswith("the selection")
+
+
+def test_a_number_that_is_not_defined_is_null_in_json(tmp_path):
+    scores = ClipScores()
+    scores.append(["a"], torch.eye(1), {"fused": torch.eye(1)})
+    results = {"scores": {"fused": {"top1": 1.0}}, "loss": float("nan")}
+    results["bounds"] = (0.5, float("inf"))
+    write_tables(str(tmp_path), results, "", scores.gather(), ["x"], "fused")
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    text = (tmp_path / "results.json").read_text()
+    read = json.loads(text, parse_constant=refuse)
+    assert read == {**results, "loss": None, "bounds": [0.5, None]}
 
 
 def read_table(text):
