@@ -27,7 +27,11 @@ setup(
     ],
     packages=find_packages(include=["speechbrain_pib", "speechbrain_pib.*"]),
     package_data={
-        "speechbrain_pib": ["version.txt", "inference/templates/*.md"]
+        "speechbrain_pib": [
+            "version.txt",
+            "inference/templates/*.md",
+            "inference/templates/timeline/*",
+        ]
     },
     entry_points={
         "console_scripts": ["speechbrain-pib=speechbrain_pib.__main__:main"]
@@ -48,6 +52,7 @@ setup(
         "soxr",
         "soundfile",
         "jinja2",  # huggingface_hub fills in model cards with it
+        "pillow",
         "scikit-learn",
         "scipy>=1.15",  # bootstrap(rng=)
         "matplotlib",
@@ -57,12 +62,32 @@ setup(
         "pooch",
         "tqdm",
         "huggingface_hub",
+        "safetensors",
     ],
     extras_require={
         # ruff is bounded: each minor release may format differently.
-        "test": ["pytest", "pytest-xdist", "ruff>=0.17,<0.18", "av"],
+        "test": [
+            "pytest",
+            "pytest-xdist",
+            "ruff>=0.17,<0.18",
+            "av",
+            "onnx",
+            "onnxruntime",
+            "onnxscript",
+            "playwright",
+            "praatio",
+            "srt",
+            "webvtt-py",
+            "transformers",
+        ],
         "video": ["av"],
         "teacher": ["torchvision"],
+        "onnx": ["onnx", "onnxruntime", "onnxscript"],
+        "timm": ["timm"],
+        "transformers": ["transformers"],
+        # sed_scores_eval does not read data frames of pandas 3, and what it
+        # imports needs pkg_resources, which setuptools 82 has no more.
+        "timeline": ["sed_scores_eval", "pandas<3", "setuptools<82"],
         "logging": ["tensorboard", "wandb"],
     },
 )

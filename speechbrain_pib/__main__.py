@@ -18,12 +18,17 @@ from speechbrain_pib.utils.printing import discard
 COMMANDS = (
     "classify",
     "classify-video",
+    "timeline",
+    "export",
     "compare",
     "pack",
     "pack-folder",
     "extract-audio",
     "extract-features",
     "make-scenes",
+    "join-scenes",
+    "pretrained",
+    "evaluate-timeline",
 )
 INTERRUPTED, NOBODY_READS = 130, 141  # as a shell reports those signals
 

@@ -4,6 +4,7 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+import itertools
 import os
 import shlex
 import sys
@@ -13,6 +14,7 @@ import speechbrain as sb
 import torch
 from speechbrain.utils.distributed import run_on_main
 
+from speechbrain_pib.evaluation.budgets import BudgetTable, parse_budget
 from speechbrain_pib.evaluation.metrics import segment_overlap
 from speechbrain_pib.evaluation.reports import (
     describe_outputs,
@@ -26,6 +28,7 @@ from speechbrain_pib.lobes.models.controls import (
     fixed_places,
 )
 from speechbrain_pib.lobes.models.replay import mask_to_segments
+from speechbrain_pib.training.budget_tests import BudgetTest
 from speechbrain_pib.training.classification import ClassificationBrain
 from speechbrain_pib.training.experiment import end_processes, train_and_test
 from speechbrain_pib.utils.printing import show
@@ -45,8 +48,12 @@ class PlayItBackBrain(ClassificationBrain):
     (waveforms to waveforms) and "mixing" (waveforms and targets); in hparams:
     "loss" (PlayItBackLoss), "selection" ("learned", or a control to train and
     test with), "random_seconds" (width of its random segments), "controls"
-    (selections that take the place of the learned one in the test),
+    (selections that take the place of the learned one in the test), "budget"
+    (mean cost at which the test also listens until sure; None for no such),
     "output_folder" and "pictures" (number of test clips to draw).
+
+    With a validation set a test finds on it how sure clips must be to be left
+    after a pass, for every budget, and traces accuracy over cost.
 
     Example
     -------
@@ -103,9 +110,7 @@ class PlayItBackBrain(ClassificationBrain):
             for values in (wavs, lengths, masks)
         )
         output = self.modules.model(wavs, lengths, masks)
-        return type(output)(
-            *(v[:count] if isinstance(v, torch.Tensor) else v for v in output)
-        )
+        return output.of_clips(slice(count))
 
     def _replays_a_control(self):
         """Tell whether the replays follow a control."""
@@ -164,6 +169,8 @@ class PlayItBackBrain(ClassificationBrain):
                 logits[f"pass_{index}"] = of_pass
         logits["fused"] = output.logits
         if stage == sb.Stage.TEST:
+            if self.budgets is not None:
+                logits.update(self._listen_until_sure(output, batch))
             logits.update(self._control_logits(output, batch, stage))
             if hasattr(batch, "event") and not self._replays_a_control():
                 self._keep_overlap(output, batch)
@@ -213,10 +220,21 @@ class PlayItBackBrain(ClassificationBrain):
             if control == "event" and not hasattr(batch, "event"):
                 continue
             widths = output.masks[:, 0].sum(dim=1)
-            masks = self._select(control, batch, stage, widths, output.log_mel)
+            log_mel = output.log_mel[0]
+            masks = self._select(control, batch, stage, widths, log_mel)
             heard = self._listen(wavs, lengths, masks, stage)
             logits[f"fused_{control}"] = heard.logits
         return logits
+
+    def _listen_until_sure(self, output, batch):
+        """Keep what was heard after each pass; and listen until sure, where
+        there is a budget."""
+        self.budgets.append(output, batch)
+        if self.hparams.budget is None:
+            return {}
+        wavs, lengths, _ = self._flatten_views(batch)
+        listen = self.budgets.listen(self.hparams.budget)
+        return {"until_sure": listen(wavs, lengths).logits}
 
     def _select(self, control, batch, stage, widths, log_mel=None):
         """Make the masks of a control [batch * views, replays, T]."""
@@ -227,7 +245,7 @@ class PlayItBackBrain(ClassificationBrain):
             model.fbank.n_frames,
             hop_seconds=self._hop_seconds,
             places=self._random_places(batch, stage),
-            log_mel=None if log_mel is None else log_mel[:, 0],
+            log_mel=log_mel,
             events=batch.event.data if hasattr(batch, "event") else None,
         )
         return mask.unsqueeze(1).expand(-1, model.replays, -1)
@@ -250,6 +268,39 @@ class PlayItBackBrain(ClassificationBrain):
         super().on_stage_start(stage, epoch)
         self.overlaps, self.pictures = ClipScores(), {}
         self.largest = 0
+        if stage == sb.Stage.TEST:
+            self.budgets = self._solve_budgets()
+
+    @torch.no_grad()
+    def _solve_budgets(self):
+        """Find on the validation set how sure clips must be to be left; None
+        where there is no such set, or no learned selection."""
+        if self.valid_set is None or not self._replays():
+            return None
+        if self._replays_a_control():
+            return None
+        test = BudgetTest(self.hparams.model, self.hparams.loss)
+        loader = self.make_dataloader(
+            self.valid_set,
+            sb.Stage.VALID,
+            ckpt_prefix=None,
+            **self.hparams.test_dataloader_opts,
+        )
+        limit = self.debug_batches if self.debug else None
+        self.modules.eval()
+        for batch in itertools.islice(loader, limit):
+            with self.evaluation_ctx:
+                output, _ = self.compute_forward(batch, sb.Stage.VALID)
+            test.append(output, batch)
+        test.solve()
+        return test
+
+    def on_stage_end(self, stage, stage_loss, epoch=None):
+        """Time the budgets of a test, with the weights that were tested."""
+        if stage == sb.Stage.TEST and self.budgets is not None:
+            with self.evaluation_ctx:
+                self.budgets.measure()
+        super().on_stage_end(stage, stage_loss, epoch)
 
     def describe_test(self):
         """Tell what was replayed, and how well it fits the true events."""
@@ -258,6 +309,8 @@ class PlayItBackBrain(ClassificationBrain):
             description["selection"] = self.hparams.selection
         if self.overlaps.parts:
             description["overlap"] = self._summarize_overlaps()
+        if self.budgets is not None:
+            description["budgets"] = vars(self.budgets.table)
         return description
 
     def _summarize_overlaps(self):
@@ -274,17 +327,29 @@ class PlayItBackBrain(ClassificationBrain):
 
     def write_results(self):
         """Write tables, scores and pictures; show the table."""
+        notes = ""
+        # Lists for a challenge have no labels, and no metrics.
+        if self.budgets is not None and self.results["scores"][self.output]:
+            self.results["curve"], notes = self.budgets.trace(
+                self.hparams.output_folder,
+                self.best,
+                self.summarize,
+                self.resample,
+            )
+        descriptions = describe_outputs(
+            self.hparams.model.replays,
+            self._controls,
+            self.results.get("selection", "learned"),
+        )
+        descriptions["until_sure"] = "the selection, until sure"
         text = write_results(
             self.hparams.output_folder,
             self.results,
             self.scores,
             self.class_names,
-            describe_outputs(
-                self.hparams.model.replays,
-                self._controls,
-                self.results.get("selection", "learned"),
-            ),
+            descriptions,
             self.pictures,
+            notes,
         )
         show(text)
 
@@ -302,8 +367,13 @@ class PlayItBackBrain(ClassificationBrain):
                 if output.masks is not None:
                     masks = self._replayed(output.masks)[row]
                 self.pictures[clip] = {
-                    "log_mels": output.log_mel[row].float().cpu(),
-                    "times": output.centres[row].cpu() / output.sample_rate,
+                    "log_mels": [
+                        log_mel[row].float().cpu() for log_mel in output.log_mel
+                    ],
+                    "times": [
+                        centres[row].cpu() / output.sample_rate
+                        for centres in output.centres
+                    ],
                     "segments": [
                         mask_to_segments(mask, self._hop_seconds)
                         for mask in masks
@@ -334,6 +404,8 @@ def run_experiment(brain_class, hparams, run_opts, data):
     """
     # Else they would be missed after the training.
     check_controls(hparams.get("controls", []))
+    if hparams.get("budget") is not None:
+        _check_budget(hparams, data)
     if not run_opts["test_only"]:
         _start_backbone(hparams)
     results = train_and_test(brain_class, hparams, run_opts, data)
@@ -342,9 +414,25 @@ def run_experiment(brain_class, hparams, run_opts, data):
     end_processes()
 
 
+def _check_budget(hparams, data):
+    """Raise where a budget is none, or cannot be solved."""
+    parse_budget(hparams["budget"], full=1.0)
+    learned = hparams["replays"] > 0 and hparams["selection"] == "learned"
+    if not learned or "valid" not in data.datasets:
+        raise ValueError(
+            "a budget needs replays of a learned selection, and a validation "
+            "set to find on it how sure clips must be"
+        )
+
+
 def _start_backbone(hparams):
     """Load pretrained weights, without which nothing may be frozen."""
     model, pretrained = hparams["model"], hparams["pretrained_backbone"]
+    if model.replay_backbone is not None and model.freeze_backbone:
+        raise ValueError(
+            "the backbone of the replays is frozen and nobody trained it: "
+            "give --freeze_backbone=False"
+        )
     if pretrained is not None:
         if load_backbone(model.backbone, pretrained) and model.freeze_backbone:
             raise ValueError(
@@ -363,6 +451,7 @@ def _start_backbone(hparams):
 def _export(hparams, label_encoder, results):
     """Write the inference folder."""
     folder, model = hparams["output_folder"], hparams["model"]
+    budgets = results.get("budgets")
     export_inference(
         os.path.join(folder, "inference"),
         # The copy in the output folder holds the overrides already.
@@ -376,4 +465,5 @@ def _export(hparams, label_encoder, results):
         command=shlex.join(["python", *sys.argv]),
         multi_label=hparams["loss"].multi_label,
         tasks=hparams["loss"].tasks,
+        budgets=None if budgets is None else BudgetTable(**budgets),
     )

@@ -117,3 +117,24 @@ def find_bursts(waveform, band, sample_rate, size, most, level=-np.inf):
         found.append(start)
         means[max(start - size + 1, 0) : start + size] = -1.0
     return found
+
+
+def sweep(sample_rate, seconds):
+    """Make a sweep from 100 Hz up in noise, the same each time."""
+    times = np.arange(round(sample_rate * seconds)) / sample_rate
+    highest = 0.45 * sample_rate
+    phase = 100 * times + (highest - 100) * times**2 / (2 * seconds)
+    noise = np.random.default_rng(0).normal(size=len(times))
+    return 0.3 * np.sin(2 * np.pi * phase) + 0.1 * noise
+
+
+def check_clips_are_heard_alone(model, wavs):
+    """Check that a model hears the same twice, and of each clip alone."""
+    with torch.no_grad():
+        together, again = model(wavs), model(wavs)
+        assert torch.equal(together.logits, again.logits)
+        for clip in range(len(wavs)):
+            alone = model(wavs[clip : clip + 1])
+            assert torch.equal(alone.masks[0], together.masks[clip])
+            difference = alone.logits[0] - together.logits[clip]
+            assert difference.abs().max() < 1e-5

@@ -5,6 +5,9 @@
 > python train.py hparams/pib.yaml --data_folder=/path/to/EPIC \
       --pretrained_backbone=results/EPIC-SOUNDS/backbone/1234/inference/model.ckpt
 
+> python train.py hparams/pib.yaml --data_folder=/path/to/EPIC \
+      --test_only --detection=candidates
+
 Without --data_folder it trains a small model on a miniature data set of its
 own. See the README beside this file.
 
@@ -12,15 +15,22 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+import os
+
 from epic_sounds_prepare import prepare_epic_sounds
+from speechbrain.utils.distributed import if_main_process
 
 from speechbrain_pib.core import PlayItBackBrain, run_experiment
+from speechbrain_pib.dataio.timelines.settings import TimelineSettings
 from speechbrain_pib.epic.miniature import write_miniature
+from speechbrain_pib.epic.recordings import read_recordings
 from speechbrain_pib.epic.submissions import write_challenge_files
 from speechbrain_pib.evaluation.metrics import (
     mean_class_accuracy,
     summarize_classification,
 )
+from speechbrain_pib.inference.classifiers import PlayItBackClassifier
+from speechbrain_pib.inference.detection import evaluate_detection
 from speechbrain_pib.training.experiment import (
     load_challenge_data,
     start_experiment,
@@ -70,9 +80,32 @@ def prepare_data(hparams):
     )
 
 
+def detection_settings(hparams):
+    """How events are found in whole videos; None if they are not."""
+    if hparams["detection"] is None:
+        return None
+    return TimelineSettings(
+        replays=hparams["detection"], threshold=hparams["detection_threshold"]
+    )
+
+
+def detect(hparams, run_opts, settings):
+    """Test the trained model as a detector, in one process."""
+    folder = hparams["output_folder"]
+    classifier = PlayItBackClassifier.from_hparams(
+        os.path.join(folder, "inference"),
+        run_opts={"device": run_opts["device"]},
+    )
+    manifest = os.path.join(hparams["packed_folder"] or folder, "test.csv")
+    evaluate_detection(classifier, read_recordings(manifest), folder, settings)
+
+
 if __name__ == "__main__":
     hparams, run_opts, folder = start_experiment(
         __file__, miniature="hparams/miniature.yaml"
     )
+    settings = detection_settings(hparams)
     data = load_challenge_data(prepare_data, hparams, run_opts, folder)
     run_experiment(EpicSoundsBrain, hparams, run_opts, data)
+    if settings is not None and if_main_process():
+        detect(hparams, run_opts, settings)

@@ -28,6 +28,7 @@ from speechbrain_pib.dataio.preparation import (
 logger = get_logger(__name__)
 
 ESC50_URL = "https://github.com/karolpiczak/ESC-50/archive/master.zip"
+SPLITS = ("train", "valid", "test")
 # Of a manifest, as far as meta/esc50.csv says them.
 COLUMNS = ("ID", "label", "event_start", "event_stop")
 
@@ -37,14 +38,16 @@ def prepare_esc50(
     save_folder,
     *,
     test_fold,
+    valid_fold=None,
     train_folds=None,
     check_audio=False,
 ):
-    """Write `train.csv`, `test.csv` and `classes.txt` for ESC-50.
+    """Write `train.csv`, `test.csv`, `classes.txt` and, with a fold for it,
+    `valid.csv` for ESC-50.
 
     The columns are ID, duration (seconds), wav, label, and event_start and
-    event_stop (seconds) if `meta/esc50.csv` has them, as that of scenes does
-    (see speechbrain_pib.dataio.scenes). The classes are the sorted categories
+    event_stop (seconds) if `meta/esc50.csv` has them for all clips, as that of
+    scenes with an event does (see speechbrain_pib.dataio.scenes). The classes are the sorted categories
     of `meta/esc50.csv`, which may be any subset of the 50.
     Clips that are missing or cannot be read are left out and listed in
     `missing.csv`, `coverage.csv` and `coverage.json`. Nothing is done if it
@@ -61,6 +64,8 @@ def prepare_esc50(
         Where the manifests go.
     test_fold : int
         The fold to test on.
+    valid_fold : int
+        The fold to choose on (default: none).
     train_folds : list of int
         Folds to train on; all others by default.
     check_audio : bool
@@ -70,8 +75,8 @@ def prepare_esc50(
     Raises
     ------
     ValueError
-        If the data are not there or malformed, a fold does not exist, the
-        test fold is trained on, or a split has no readable clip.
+        If the data are not there or malformed, a fold does not exist or has
+        two uses, or a split has no readable clip.
 
     Example
     -------
@@ -82,29 +87,28 @@ def prepare_esc50(
     data_folder = find_esc50(data_folder)
     meta = os.path.join(data_folder, "meta", "esc50.csv")
     clips = read_meta(meta)
-    test_fold, train_folds = _check_folds(clips, meta, test_fold, train_folds)
+    split_of = _divide_folds(clips, meta, test_fold, valid_fold, train_folds)
     audio = find_copies(os.path.join(data_folder, "audio"))
     options = {
         "data_folder": os.path.abspath(data_folder),
-        "test_fold": test_fold,
-        "train_folds": train_folds,
+        "folds": {str(fold): split for fold, split in split_of.items()},
         "check_audio": check_audio,
         "audio": hash_files(itertools.chain(*audio.values())),
     }
     if is_prepared(save_folder, options, [meta]):
         return
     classes = sorted({clip["label"] for clip in clips})
-    split_of = dict.fromkeys(train_folds, "train") | {test_fold: "test"}
+    # All rows of a manifest have the same columns.
+    columns = [name for name in COLUMNS if all(name in clip for clip in clips)]
     clips = [
-        {name: clip[name] for name in COLUMNS if name in clip}
-        | {"split": split}
+        {name: clip[name] for name in columns} | {"split": split}
         for clip in clips
         if (split := split_of.get(clip["fold"]))
     ]
     write_manifests(
         save_folder,
         match_clips(clips, audio, check_audio=check_audio),
-        ["train", "test"],
+        [split for split in SPLITS if split in split_of.values()],
         classes,
         options,
         [meta],
@@ -112,22 +116,28 @@ def prepare_esc50(
     )
 
 
-def _check_folds(clips, meta, test_fold, train_folds):
-    """The test fold and the sorted training folds, if they make sense."""
+def _divide_folds(clips, meta, test_fold, valid_fold, train_folds):
+    """Each fold to the split that it is, if they make sense."""
     folds = {clip["fold"] for clip in clips}
-    train_folds = sorted(
-        folds - {test_fold} if train_folds is None else set(train_folds)
-    )
-    unknown = {test_fold, *train_folds} - folds
-    if unknown:
+    split_of = {test_fold: "test"}
+    if valid_fold == test_fold:
+        raise ValueError(f"fold {test_fold} is both validated and tested on")
+    if valid_fold is not None:
+        split_of[valid_fold] = "valid"
+    if train_folds is None:
+        train_folds = folds - {*split_of}
+    for fold in sorted(train_folds):
+        if fold in split_of:
+            split = {"test": "tested", "valid": "validated"}[split_of[fold]]
+            raise ValueError(f"fold {fold} is both trained and {split} on")
+    split_of.update(dict.fromkeys(sorted(train_folds), "train"))
+    if unknown := {*split_of} - folds:
         raise ValueError(
             f"{meta} has the folds {sorted(folds)}, but not {sorted(unknown)}"
         )
-    if test_fold in train_folds:
-        raise ValueError(f"fold {test_fold} is both trained and tested on")
     if not train_folds:
-        raise ValueError(f"{meta} has only fold {test_fold}: none to train on")
-    return test_fold, train_folds
+        raise ValueError(f"{meta} leaves no fold to train on")
+    return split_of
 
 
 def download_esc50(folder, url=ESC50_URL):

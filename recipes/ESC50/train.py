@@ -4,6 +4,10 @@
 > python train.py hparams/backbone.yaml --data_folder=/path/to/ESC-50
 > python train.py hparams/pib.yaml --data_folder=/path/to/ESC-50
 > python train.py hparams/scenes.yaml --data_folder=/path/to/scenes
+> python train.py hparams/yamnet.yaml --data_folder=/path/to/ESC-50 \
+>     --pretrained_backbone=/path/to/yamnet.h5
+> python train.py hparams/scenes_yamnet.yaml --data_folder=/path/to/scenes \
+>     --pretrained_backbone=/path/to/yamnet.h5
 
 With --download=True, ESC-50 is fetched into the data folder first. Scenes are
 made by the command make-scenes. See the README beside this file.
@@ -26,6 +30,7 @@ def prepare_data(hparams):
         hparams["data_folder"],
         hparams["output_folder"],
         test_fold=hparams["test_fold"],
+        valid_fold=hparams["valid_fold"],
         train_folds=hparams["train_folds"] or None,
         check_audio=hparams["check_audio"],
     )
@@ -33,6 +38,9 @@ def prepare_data(hparams):
 
 if __name__ == "__main__":
     hparams, run_opts, folder = start_experiment(__file__)
-    # Without a validation set the last epoch is kept, not the best on test.
-    data = load_data(prepare_data, hparams, ("train", "test"), folder)
+    splits = ["train", "valid", "test"]
+    if hparams["valid_fold"] is None:
+        # The last epoch is kept, not the best on test.
+        splits.remove("valid")
+    data = load_data(prepare_data, hparams, splits, folder)
     run_experiment(PlayItBackBrain, hparams, run_opts, data)

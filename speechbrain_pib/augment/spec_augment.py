@@ -26,7 +26,7 @@ class SpecAugment(torch.nn.Module):
     frequency_masks : int
         Number of frequency masks.
     frequency_width : int
-        Largest width of a frequency mask in mel bands.
+        Largest width of a frequency mask in mel bands of the first pass.
 
     Example
     -------
@@ -60,7 +60,7 @@ class SpecAugment(torch.nn.Module):
         n_frames : int
             Frames of the first pass.
         n_mels : int
-            Number of mel bands.
+            Number of mel bands of the first pass.
         device : torch.device
             Where the masks are wanted.
 
@@ -68,7 +68,7 @@ class SpecAugment(torch.nn.Module):
         -------
         masks : tuple
             Intervals of time in positions of the first pass
-            [2, batch, time_masks], and of mel bands
+            [2, batch, time_masks], and of mel bands in shares of all
             [2, batch, frequency_masks].
         """
 
@@ -80,7 +80,8 @@ class SpecAugment(torch.nn.Module):
 
         return (
             intervals(self.time_masks, self.time_width, n_frames),
-            intervals(self.frequency_masks, self.frequency_width, n_mels),
+            intervals(self.frequency_masks, self.frequency_width, n_mels)
+            / n_mels,
         )
 
     def forward(self, log_mel, positions, masks):
@@ -101,7 +102,8 @@ class SpecAugment(torch.nn.Module):
         log_mel : torch.Tensor
             The same shape, not in place.
         """
-        bands = torch.arange(log_mel.shape[2], device=log_mel.device) + 0.5
+        n_mels = log_mel.shape[2]
+        bands = (torch.arange(n_mels, device=log_mel.device) + 0.5) / n_mels
         hidden_time = _inside(positions, masks[0])
         hidden_bands = _inside(bands.expand(len(log_mel), -1), masks[1])
         hidden = hidden_time.unsqueeze(2) | hidden_bands.unsqueeze(1)

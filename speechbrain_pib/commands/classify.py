@@ -16,24 +16,26 @@ EXAMPLE = "results/VGGSound/pib/1234/inference dog.wav street.mp3 --top 5"
 def add_arguments(parser):
     """Add the arguments of the command."""
     files = "wav, flac, ogg or mp3 of any rate and duration"
-    describing.add_arguments(parser, files)
+    describing.add_arguments(
+        parser, files, "; or a file .onnx that the command export wrote"
+    )
+    describing.add_budget(parser, "all passes", "replay windows")
 
 
 def run(arguments):
     """Classify files and print what was heard."""
-    from speechbrain_pib.inference.classifiers import PlayItBackClassifier
+    from speechbrain_pib.inference.onnx_classifier import load_classifier
 
-    def describe_file(classifier, path):
-        labels, tasks = (
-            classifier.hparams.label_encoder,
-            classifier.hparams.tasks,
-        )
+    classifier = load_classifier(
+        arguments.model, arguments.device, arguments.budget
+    )
+    labels, tasks = classifier.label_encoder, classifier.tasks
+
+    def describe_file(path):
         heard = classifier.listen_file(path)
         return describe(heard, labels, arguments.top, tasks)
 
-    return describing.describe_files(
-        arguments, PlayItBackClassifier, describe_file
-    )
+    return describing.describe_files(arguments, describe_file)
 
 
 def describe(heard, label_encoder, top, tasks=None):

@@ -16,19 +16,24 @@ EXAMPLE = "results/ActivityNet/skim/1234/inference video.mp4 --json"
 def add_arguments(parser):
     """Add the arguments of the command."""
     describing.add_arguments(parser, "video of any format and duration")
+    describing.add_budget(parser, "all looks", "look on at videos")
 
 
 def run(arguments):
     """Classify video files and print what was seen."""
     from speechbrain_pib.inference.skimming import SkimmingClassifier
 
-    def describe_file(classifier, path):
-        labels = classifier.hparams.label_encoder
+    classifier = SkimmingClassifier.from_hparams(
+        arguments.model,
+        budget=arguments.budget,
+        run_opts={"device": arguments.device},
+    )
+    labels = classifier.hparams.label_encoder
+
+    def describe_file(path):
         return describe(classifier.classify_video(path), labels, arguments.top)
 
-    return describing.describe_files(
-        arguments, SkimmingClassifier, describe_file
-    )
+    return describing.describe_files(arguments, describe_file)
 
 
 def describe(seen, label_encoder, top):

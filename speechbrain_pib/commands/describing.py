@@ -18,7 +18,7 @@ from speechbrain_pib.commands.terminal import (
 )
 
 
-def add_arguments(parser, files):
+def add_arguments(parser, files, other_models=""):
     """Add the arguments of a command that classifies files.
 
     Arguments
@@ -27,6 +27,8 @@ def add_arguments(parser, files):
         Of the command.
     files : str
         What the files are.
+    other_models : str
+        What else than an inference folder the command takes.
 
     Example
     -------
@@ -37,10 +39,10 @@ def add_arguments(parser, files):
     ['dog.wav']
     """
     parser.add_argument(
-        "folder",
+        "model",
         help="inference folder that a recipe wrote, or name of one on the "
         "Hugging Face hub (owner/name); load only what you trust, its "
-        "hyperparams.yaml can execute code",
+        "hyperparams.yaml can execute code" + other_models,
     )
     parser.add_argument("files", nargs="+", metavar="file", help=files)
     parser.add_argument(
@@ -53,17 +55,42 @@ def add_arguments(parser, files):
     add_json(parser)
 
 
-def describe_files(arguments, classifier_class, describe):
+def add_budget(parser, everything, action):
+    """Add the option of a mean cost.
+
+    Arguments
+    ---------
+    parser : argparse.ArgumentParser
+        Of the command.
+    everything : str
+        What costs the most.
+    action : str
+        What is not done with what is sure.
+
+    Example
+    -------
+    >>> from argparse import ArgumentParser
+    >>> parser = ArgumentParser()
+    >>> add_budget(parser, "all passes", "replay windows")
+    >>> parser.parse_args(["--budget", "0.5"]).budget
+    '0.5'
+    """
+    parser.add_argument(
+        "--budget",
+        help=f"mean cost: a share of that of {everything}, such as 0.5, or "
+        f"1.5GMAC; does not {action} that are sure (default: all of it)",
+    )
+
+
+def describe_files(arguments, describe):
     """Classify files and print what was found, one after the other.
 
     Arguments
     ---------
     arguments : argparse.Namespace
         Those of `add_arguments`.
-    classifier_class : type
-        An ExportedClassifier.
     describe : callable
-        Classifier and path to plain values, with "labels" among them.
+        Path to plain values, with "labels" among them.
 
     Returns
     -------
@@ -72,16 +99,11 @@ def describe_files(arguments, classifier_class, describe):
 
     Example
     -------
-    >>> describe_files(
-    ...     arguments, PlayItBackClassifier, describe
-    ... )  # doctest: +SKIP
+    >>> describe_files(arguments, describe)  # doctest: +SKIP
     0
     """
     from tqdm import tqdm
 
-    classifier = classifier_class.from_hparams(
-        arguments.folder, run_opts={"device": arguments.device}
-    )
     status = 0
     # On a terminal that shows the results, they are the progress.
     with tqdm(
@@ -91,7 +113,7 @@ def describe_files(arguments, classifier_class, describe):
             try:
                 if os.path.isdir(path):
                     raise IsADirectoryError("it is a folder; give its files")
-                description = describe(classifier, path)
+                description = describe(path)
             except FAILURES as error:
                 progress.clear()
                 complain(f"cannot classify {path}: {explain(error)}")

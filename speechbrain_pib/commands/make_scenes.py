@@ -88,6 +88,13 @@ def add_arguments(parser):
         default=16000,
         help="in Hz (default: %(default)s)",
     )
+    parser.add_argument(
+        "--background_class",
+        metavar="NAME",
+        default="",
+        help="class of scenes without an event, which takes its turn as the "
+        "others do (default: every scene has an event)",
+    )
     add_json(parser)
 
 
@@ -105,6 +112,7 @@ def run(arguments):
         snr=tuple(arguments.snr),
         distractors=arguments.distractors,
         sample_rate=arguments.sample_rate,
+        background_class=arguments.background_class,
     )
     folder = arguments.scenes_folder
     scenes = make_scenes(arguments.data_folder, folder, settings)

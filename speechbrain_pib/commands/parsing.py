@@ -160,6 +160,30 @@ def output_hdf5(path):
     return path
 
 
+def output_wav(path):
+    """Check that a WAV file can have this name, as a type for argparse.
+
+    Arguments
+    ---------
+    path : str
+        What was typed.
+
+    Returns
+    -------
+    path : str
+
+    Example
+    -------
+    >>> output_wav("day.wav")
+    'day.wav'
+    """
+    if os.path.isdir(path):
+        raise argparse.ArgumentTypeError(f"{path} is a folder, not a file")
+    if not path.lower().endswith(".wav"):
+        raise argparse.ArgumentTypeError(f"{path} does not end in .wav")
+    return path
+
+
 def add_json(parser):
     """Add the option --json.
 

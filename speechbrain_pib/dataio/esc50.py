@@ -50,7 +50,8 @@ def read_meta(path):
     clips : list of dict
         With ID (the file name without extension), fold (int) and label;
         recording (what src_file says: clips cut from one recording share it);
-        event_start and event_stop (seconds): where in the clip its event is.
+        event_start and event_stop (seconds): where in the clip its event is,
+        if it has one.
 
     Raises
     ------
@@ -99,7 +100,7 @@ def _read_row(row):
     }
     if "src_file" in row:
         clip["recording"] = row["src_file"]
-    if "event_start" in row:
+    if row.get("event_start") or row.get("event_stop"):
         # What is not there is no time; it compares with nothing.
         start = float(row["event_start"] or "nan")
         stop = float(row.get("event_stop") or "nan")

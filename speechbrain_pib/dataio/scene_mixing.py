@@ -49,6 +49,9 @@ class SceneSettings:
         backgrounds.
     sample_rate : int
         In Hz.
+    background_class : str
+        Class of scenes without an event, which takes its turn as the others
+        do (default: there are none).
 
     Raises
     ------
@@ -71,6 +74,7 @@ class SceneSettings:
     snr: tuple = (0.0, 10.0)
     distractors: int = 1
     sample_rate: int = 16000
+    background_class: str = ""
 
     def __post_init__(self):
         shortest, longest = self.event_seconds
@@ -142,7 +146,7 @@ class Scene(NamedTuple):
     waveform : numpy.ndarray
         [n], float32, with a peak of PEAK.
     start : float
-        Of the event, in seconds.
+        Of the event, in seconds; None where there is none.
     stop : float
         Of the event, in seconds.
     snr : float
@@ -150,9 +154,9 @@ class Scene(NamedTuple):
     """
 
     waveform: np.ndarray
-    start: float
-    stop: float
-    snr: float
+    start: float | None
+    stop: float | None
+    snr: float | None
 
 
 def mix_scene(event, background, distractors, settings, rng):
@@ -161,8 +165,9 @@ def mix_scene(event, background, distractors, settings, rng):
     Arguments
     ---------
     event : numpy.ndarray
-        [n], a recording whose most energetic part is the event. None is
-        silent, and all have whole frames, more than the longest event.
+        [n], a recording whose most energetic part is the event; None for a
+        scene without one. No recording is silent, and all have whole frames,
+        more than the longest event.
     background : numpy.ndarray
         [n], a recording; one that is too short goes on from its beginning.
     distractors : list of numpy.ndarray
@@ -185,9 +190,10 @@ def mix_scene(event, background, distractors, settings, rng):
     (80000,)
     """
     waveform, level = _play_background(background, settings, rng)
+    heard = distractors if event is None else [event, *distractors]
     cuts = [
         cut_event(recording, settings, rng.uniform(*settings.event_seconds))
-        for recording in (event, *distractors)
+        for recording in heard
     ]
     starts = _place([len(cut) for cut in cuts], settings.size, rng)
     ratios = rng.uniform(*settings.snr, len(cuts))
@@ -195,6 +201,8 @@ def mix_scene(event, background, distractors, settings, rng):
         gain = level * 10 ** (ratio / 20) / _rms(cut)
         waveform[start : start + len(cut)] += gain * cut
     waveform *= PEAK / np.abs(waveform).max()
+    if event is None:
+        return Scene(waveform.astype(np.float32), None, None, None)
     return Scene(
         waveform.astype(np.float32),
         starts[0] / settings.sample_rate,

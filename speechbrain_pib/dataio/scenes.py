@@ -194,6 +194,11 @@ def _choose_backgrounds(clips, meta, settings):
             f"{meta} ({', '.join(sorted(categories))}), got "
             f"{', '.join(sorted(chosen)) or 'none'}"
         )
+    if settings.background_class in categories:
+        raise ValueError(
+            f"{meta} has a category {settings.background_class}; choose "
+            "another name for scenes without an event"
+        )
     return replace(settings, backgrounds=tuple(sorted(chosen)))
 
 
@@ -215,8 +220,10 @@ def _refuse_other(folder, parameters):
 
 def _write_scenes(folder, clips, audio, settings):
     """Writes the scenes of each fold, their table, and what was left out."""
-    events = {clip["label"] for clip in clips} - set(settings.backgrounds)
-    targets = {label: index for index, label in enumerate(sorted(events))}
+    classes = {clip["label"] for clip in clips} - set(settings.backgrounds)
+    if settings.background_class:
+        classes.add(settings.background_class)
+    targets = {label: index for index, label in enumerate(sorted(classes))}
     failures, rows = {}, []
     for name in ("audio", "meta"):
         os.mkdir(os.path.join(folder, name))
@@ -285,15 +292,19 @@ def _write_fold(folder, fold, sounds, settings):
             events[sound.label].append(sound)
     _check_fold(fold, events, backgrounds, settings)
     classes = sorted(events)
+    if settings.background_class:
+        classes.append(settings.background_class)
     for index in range(settings.scenes_per_fold):
         # A scene depends on nothing that was drawn before it.
         rng = np.random.default_rng(fold_seed(settings.seed, fold, index))
-        event = _draw(events[classes[index % len(classes)]], rng)
+        category = classes[index % len(classes)]
+        # Of the class of scenes without an event there is no recording.
+        event = _draw(events[category], rng) if category in events else None
         background = _draw(backgrounds, rng)
         others = [s for s in backgrounds if s.label != background.label]
         distractors = [_draw(others, rng) for _ in range(settings.distractors)]
         scene = mix_scene(
-            event.samples,
+            event and event.samples,
             background.samples,
             [distractor.samples for distractor in distractors],
             settings,
@@ -305,11 +316,11 @@ def _write_fold(folder, fold, sounds, settings):
         yield {
             "filename": name,
             "fold": fold,
-            "category": event.label,
-            "event_start": round(scene.start, 7),
-            "event_stop": round(scene.stop, 7),
-            "snr": round(scene.snr, 2),
-            "event": event.ID,
+            "category": category,
+            "event_start": event and round(scene.start, 7),
+            "event_stop": event and round(scene.stop, 7),
+            "snr": event and round(scene.snr, 2),
+            "event": event and event.ID,
             "background": background.ID,
             "distractors": "|".join(d.ID for d in distractors),
         }

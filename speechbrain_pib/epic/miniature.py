@@ -4,9 +4,9 @@ EPIC-KITCHENS-100 and of EPIC-SOUNDS, which annotate the same videos.
 Its videos are long sound tracks in one HDF5 file, at 24 kHz: first there are
 actions, and then other sounds. Each is a burst of noise of 0.4 s (three in a
 long one). The class of a sound and the verb of an action are the rate at which
-it swells, the noun of an action is its band of frequencies. Between two of them
-there often is a decoy, louder, in a higher band and at any rate. See
-speechbrain_pib.dataio.bursts for why the place matters.
+it swells; the noun of an action is the rate of a second band, which sounds with
+it. Between two of them there often is a decoy, louder, in a higher band and at
+any rate. See speechbrain_pib.dataio.bursts for why the place matters.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -35,10 +35,10 @@ SEGMENTS_PER_VIDEO = 20  # actions, and as many sounds
 BURST_SECONDS = 0.4
 LONG_SHARE = 0.15  # of the segments, which have three bursts instead of one
 DECOY_SHARE = 0.7  # of the pauses between segments, which have a decoy
-BANDS = ((500, 900), (1000, 1500), (1700, 2300), (2500, 3200), (3500, 4300))
+NOUN_BAND = (3000, 4200)  # Hz, above that of verbs and sounds
 # How frequent the classes are; of verbs and nouns the rare ones are the tail.
 VERB_WEIGHTS = (2, 1, 2, 2)
-NOUN_WEIGHTS = (2, 2, 2, 2, 1)
+NOUN_WEIGHTS = (2, 2, 1, 2)
 SOUND_WEIGHTS = (4, 3, 3, 2)
 ACTION_COLUMNS = (
     "narration_id,participant_id,video_id,narration_timestamp,"
@@ -81,7 +81,7 @@ def write_miniature(folder, *, seed=1234, n_train=1800):
     """
     parameters = {
         "dataset": "EPIC",
-        "version": 4,
+        "version": 5,
         "seed": seed,
         "train": n_train,
     }
@@ -147,15 +147,14 @@ def _draw_action(rng):
     return {
         "verb": verb,
         "noun": noun,
-        "rate": RATES[verb],
-        "band": BANDS[noun],
+        "swells": [(RATES[verb], NEEDLE_BAND), (RATES[noun], NOUN_BAND)],
     }
 
 
 def _draw_sound(rng):
     """Class of a sound, and how it sounds."""
     index = _draw(SOUND_WEIGHTS, rng)
-    return {"class": index, "rate": RATES[index], "band": NEEDLE_BAND}
+    return {"class": index, "swells": [(RATES[index], NEEDLE_BAND)]}
 
 
 def _draw(weights, rng):
@@ -220,8 +219,8 @@ def make_video_sound(segments, seconds, rng, sample_rate=SAMPLE_RATE):
     Arguments
     ---------
     segments : list of dict
-        As from draw_segments, with "rate" (of the swelling, Hz) and "band" (of
-        the noise, Hz).
+        As from draw_segments, with "swells": rate and band (Hz) of each noise
+        of its bursts.
     seconds : float
         How long it is.
     rng : numpy.random.Generator
@@ -238,8 +237,7 @@ def make_video_sound(segments, seconds, rng, sample_rate=SAMPLE_RATE):
     -------
     >>> segment = {
     ...     "bursts": [1.0],
-    ...     "rate": 75,
-    ...     "band": (500, 900),
+    ...     "swells": [(75, (500, 900))],
     ...     "decoys": [],
     ... }
     >>> make_video_sound([segment], 2.0, np.random.default_rng(0)).shape
@@ -250,8 +248,9 @@ def make_video_sound(segments, seconds, rng, sample_rate=SAMPLE_RATE):
     size = round(BURST_SECONDS * sample_rate)
     for segment in segments:
         sounds = [
-            (centre, segment["rate"], segment["band"], NEEDLE_LEVEL)
+            (centre, rate, band, NEEDLE_LEVEL)
             for centre in segment["bursts"]
+            for rate, band in segment["swells"]
         ]
         sounds += [
             (*decoy, DECOY_BAND, DECOY_LEVEL) for decoy in segment["decoys"]
@@ -299,7 +298,7 @@ def _verb_name(index):
 
 
 def _noun_name(index):
-    return "noise:{}-{}-hz".format(*BANDS[index])
+    return f"noise:{RATES[index]}-hz"
 
 
 def _list_actions(videos, actions):
@@ -348,7 +347,7 @@ def _list_sounds(splits, sounds):
                         *(format_timestamp(time, decimals=3) for time in times),
                         *(round(time * SAMPLE_RATE) for time in times),
                         "noise",
-                        f"swells at {segment['rate']} Hz",
+                        f"swells at {RATES[segment['class']]} Hz",
                         segment["class"],
                     )
                 )

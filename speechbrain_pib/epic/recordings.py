@@ -26,6 +26,8 @@ from speechbrain_pib.dataio.audio.locators import (
 )
 from speechbrain_pib.dataio.preparation import is_prepared, write_manifests
 from speechbrain_pib.dataio.segments import mend_segment, report_mended
+from speechbrain_pib.dataio.timelines.events import Event
+from speechbrain_pib.utils.tables import read_rows
 
 logger = get_logger(__name__)
 
@@ -376,6 +378,42 @@ def prepare_segments(
         inputs,
         hint=f"{audio} holds {_name_some(recordings)}",
     )
+
+
+def read_recordings(manifest):
+    """Read the recordings of a manifest, each with its sounds.
+
+    Arguments
+    ---------
+    manifest : str
+        As from `prepare_segments`; the ID of a segment is that of its video
+        and a number.
+
+    Returns
+    -------
+    recordings : dict
+        Name of each video to the locator of its recording, and the list of
+        Event in it.
+
+    Example
+    -------
+    >>> path = getfixture("tmpdir") / "test.csv"
+    >>> path.write_text(
+    ...     "ID,label,duration,wav,start,stop\\n"
+    ...     "P01_01_0,tap,8.0,P01_01.wav,1.5,2.0\\n",
+    ...     encoding="utf-8",
+    ... )
+    >>> (wav, (event,)) = read_recordings(path)["P01_01"]
+    >>> wav, event.label, event.start
+    ('P01_01.wav', 'tap', 1.5)
+    """
+    recordings = {}
+    for _, row in read_rows(manifest, ("ID", "label", "wav", "start", "stop")):
+        video, _, _ = row["ID"].rpartition("_")
+        _, events = recordings.setdefault(video, (row["wav"], []))
+        times = float(row["start"]), float(row["stop"])
+        events.append(Event(row["label"], *times, 1.0))
+    return recordings
 
 
 def _name_some(recordings, count=3):

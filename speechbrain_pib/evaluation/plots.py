@@ -93,10 +93,10 @@ def plot_replays(log_mels, times, segments, path, title=None, event=None):
 
     Arguments
     ---------
-    log_mels : array_like
-        Log-mel spectrogram of each pass, [passes, frames, bands].
-    times : array_like
-        Original time of each frame in seconds, [passes, frames].
+    log_mels : list of array_like
+        Log-mel spectrogram of each pass, [frames, bands].
+    times : list of array_like
+        Of each pass the original time of each frame in seconds, [frames].
     segments : list of list of tuple
         For each pass, the (start, stop) in seconds of the segments that it
         selects for the next pass. Those of the last pass are not drawn and
@@ -115,18 +115,22 @@ def plot_replays(log_mels, times, segments, path, title=None, event=None):
     >>> times = np.stack([np.linspace(0, 2, 100)] * 2)
     >>> plot_replays(log_mels, times, [[(0.5, 0.9)]], tmpdir / "clip.png")
     """
-    log_mels, times = np.asarray(log_mels), np.asarray(times)
-    if log_mels.ndim != 3 or times.shape != log_mels.shape[:2]:
-        raise ValueError(
-            "log_mels must be [passes, frames, bands] and times [passes, "
-            f"frames], not {log_mels.shape} and {times.shape}"
-        )
-    passes, _, bands = log_mels.shape
+    log_mels, times = (
+        list(map(np.asarray, each)) for each in (log_mels, times)
+    )
+    for log_mel, of_pass in zip(log_mels, times, strict=True):
+        if log_mel.ndim != 2 or of_pass.shape != log_mel.shape[:1]:
+            raise ValueError(
+                "log_mels must be [frames, bands] and times [frames] of each "
+                f"pass, not {log_mel.shape} and {of_pass.shape}"
+            )
+    passes = len(log_mels)
     if len(segments) < passes - 1:
         raise ValueError(f"{len(segments)} lists of segments, {passes} passes")
     figure, rows = _replay_axes(passes, title)
-    limits = np.percentile(log_mels, [2, 99.8])
+    limits = np.percentile(np.concatenate(log_mels, axis=None), [2, 99.8])
     for row, axes in enumerate(rows):
+        bands = log_mels[row].shape[1]
         axes.set_yticks(np.arange(0, bands, max(bands // 4, 1)))
         axes.imshow(
             log_mels[row].T,

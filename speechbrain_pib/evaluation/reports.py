@@ -277,7 +277,9 @@ def _remarks(results):
     return "\n".join(lines) + "\n"
 
 
-def write_results(folder, results, scores, class_names, descriptions, pictures):
+def write_results(
+    folder, results, scores, class_names, descriptions, pictures, notes=""
+):
     """Write results.json, results.md, scores.npz, per_class.csv, a confusion
     matrix (of clips with one label each) and the pictures of replays.
 
@@ -295,6 +297,8 @@ def write_results(folder, results, scores, class_names, descriptions, pictures):
         Name of an output to how the table calls it, see describe_outputs.
     pictures : dict
         Clip to what `plot_replays` takes.
+    notes : str
+        More text of results.md.
 
     Returns
     -------
@@ -319,7 +323,7 @@ def write_results(folder, results, scores, class_names, descriptions, pictures):
     """
     rows = {descriptions[name]: row for name, row in results["scores"].items()}
     text = f"{results_table(rows)}\n\n{_remarks(results)}"
-    text += describe_comparison(results, descriptions)
+    text += describe_comparison(results, descriptions) + notes
     write_tables(folder, results, text, scores, class_names, "fused")
     os.makedirs(os.path.join(folder, "replays"), exist_ok=True)
     for clip, picture in pictures.items():
@@ -367,7 +371,7 @@ def write_tables(folder, results, text, scores, class_names, output):
     """
     scores.save(os.path.join(folder, "scores.npz"), class_names)
     with atomic_writer(os.path.join(folder, "results.json")) as file:
-        json.dump(_defined(results), file, indent=2, allow_nan=False)
+        json.dump(to_json_values(results), file, indent=2, allow_nan=False)
         file.write("\n")
     with atomic_writer(os.path.join(folder, "results.md")) as file:
         file.write(text)
@@ -383,12 +387,28 @@ def write_tables(folder, results, text, scores, class_names, output):
         )
 
 
-def _defined(results):
-    """Put null for numbers that are not finite, which JSON does not have."""
+def to_json_values(results):
+    """Put null for numbers that are not finite, which JSON does not have.
+
+    Arguments
+    ---------
+    results : dict or list or float
+        Numbers, in dictionaries and lists.
+
+    Returns
+    -------
+    values : dict or list or float
+        The same, with None for such numbers.
+
+    Example
+    -------
+    >>> to_json_values({"F1": [0.5, float("nan")]})
+    {'F1': [0.5, None]}
+    """
     if isinstance(results, dict):
-        return {name: _defined(value) for name, value in results.items()}
+        return {name: to_json_values(value) for name, value in results.items()}
     if isinstance(results, (list, tuple)):
-        return [_defined(value) for value in results]
+        return [to_json_values(value) for value in results]
     if isinstance(results, float) and not math.isfinite(results):
         return None
     return results

@@ -68,7 +68,7 @@ def _remarks(results):
 
 
 def write_skimming_results(
-    folder, results, scores, class_names, descriptions, pictures
+    folder, results, scores, class_names, descriptions, pictures, notes=""
 ):
     """Write results.json, results.md, scores.npz, per_class.csv, a confusion
     matrix (of videos with one label each), the curve and the pictures.
@@ -87,6 +87,8 @@ def write_skimming_results(
         As for `skimming_table`.
     pictures : dict
         Video to what `plot_video` takes.
+    notes : str
+        More text of results.md.
 
     Returns
     -------
@@ -100,7 +102,7 @@ def write_skimming_results(
     ... )  # doctest: +SKIP
     """
     text = f"{skimming_table(results, descriptions)}\n\n{_remarks(results)}"
-    text += describe_comparison(results, descriptions, TABLED)
+    text += describe_comparison(results, descriptions, TABLED) + notes
     write_tables(folder, results, text, scores, class_names, "average")
     if "curve" in results:
         dense = results["gmacs"]["dense"], results["scores"]["dense"]["top1"]

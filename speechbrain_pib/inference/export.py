@@ -5,6 +5,7 @@ Authors
 """
 
 from speechbrain_pib.inference.folders import (
+    BUDGET_FILE,
     cut_out_model,
     write_inference_folder,
 )
@@ -48,6 +49,7 @@ def export_inference(
     command,
     multi_label=False,
     tasks=None,
+    budgets=None,
     license_id="apache-2.0",
 ):
     """Writes the folder that `PlayItBackClassifier.from_hparams` loads.
@@ -82,6 +84,9 @@ def export_inference(
         Whether classes are independent (sigmoid instead of softmax).
     tasks : list of int
         Number of classes of each task that shares the head.
+    budgets : speechbrain_pib.evaluation.budgets.BudgetTable
+        How sure a window must be to be left, for each budget (default: the
+        model has no budgets).
     license_id : str
         License of the weights, an identifier of the Hugging Face hub.
 
@@ -145,6 +150,8 @@ def export_inference(
         ),
         "README.md": card,
     }
+    if budgets is not None:
+        texts[BUDGET_FILE] = budgets.to_text()
     write_inference_folder(
         folder, "PlayItBackClassifier", texts, {"model": model}, label_encoder
     )

@@ -5,6 +5,7 @@ Authors
 """
 
 from speechbrain_pib.inference.folders import (
+    BUDGET_FILE,
     cut_out_model,
     write_inference_folder,
 )
@@ -46,6 +47,7 @@ def export_skimming(
     dataset,
     metrics,
     command,
+    budgets=None,
     license_id="apache-2.0",
 ):
     """Writes the folder that `SkimmingClassifier.from_hparams` loads.
@@ -74,6 +76,9 @@ def export_skimming(
         Name to value, as measured.
     command : str
         The command of the training.
+    budgets : speechbrain_pib.evaluation.budgets.BudgetTable
+        How sure a video must be to be left, for each budget (default: the
+        model has no budgets).
     license_id : str
         License of the weights, an identifier of the Hugging Face hub.
 
@@ -119,6 +124,8 @@ def export_skimming(
         "hyperparams.yaml": HYPERPARAMS.format(student=student, **settings),
         "README.md": card,
     }
+    if budgets is not None:
+        texts[BUDGET_FILE] = budgets.to_text()
     modules = {"model": model, "student": student}
     write_inference_folder(
         folder, "SkimmingClassifier", texts, modules, label_encoder

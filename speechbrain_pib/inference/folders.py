@@ -12,11 +12,14 @@ import torch
 import yaml
 from hyperpyyaml import resolve_references
 from speechbrain.dataio.encoder import CategoricalEncoder
+from speechbrain.utils.fetching import fetch
 
+from speechbrain_pib.evaluation.budgets import BudgetTable
 from speechbrain_pib.utils.files import atomic_folder
 
 HPARAMS_FILE = "hyperparams.yaml"
 CONFIG_FILE = "config.json"
+BUDGET_FILE = "budget.json"  # where a training solved budgets
 LABELS_FILE = "label_encoder.ckpt"
 # Class that loads a folder, and the command that does.
 COMMANDS = {
@@ -224,6 +227,49 @@ def check_folder(folder, classifier, hparams_file=HPARAMS_FILE):
             + _advice(folder)
         )
     _check_labels(os.path.join(folder, LABELS_FILE))
+
+
+def read_budgets(source):
+    """Read how sure a clip must be to be left, for each budget.
+
+    Arguments
+    ---------
+    source : str or Path
+        The folder, or name on the Hugging Face hub.
+
+    Returns
+    -------
+    budgets : BudgetTable
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder has no budgets.
+    ValueError
+        If the file is damaged.
+
+    Example
+    -------
+    >>> read_budgets(str(getfixture("tmpdir")))
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: ... has no budget.json: ...
+    """
+    try:
+        with open(fetch(BUDGET_FILE, str(source)), encoding="utf-8") as file:
+            text = file.read()
+    except (OSError, ValueError) as error:
+        raise FileNotFoundError(
+            f"{source} has no {BUDGET_FILE}: its training had no validation "
+            "set, no selection of its own, or an older version; leave out the "
+            "budget, or train it again"
+        ) from error
+    try:
+        return BudgetTable.from_text(text)
+    except ValueError as error:
+        raise ValueError(
+            f"{BUDGET_FILE} of {source} is damaged: {error}"
+        ) from error
 
 
 def _read_interface(folder):

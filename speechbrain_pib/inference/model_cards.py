@@ -122,6 +122,32 @@ def name_metric(key):
     return f"{title} ({part.replace('_', ' ')})", kind
 
 
+def read_license(path):
+    """Read from a model card what the license of its weights is.
+
+    Arguments
+    ---------
+    path : str
+        The card.
+
+    Returns
+    -------
+    license : str
+        An identifier of the Hub; empty if there is no card, or it does not
+        say.
+
+    Example
+    -------
+    >>> read_license("no/such/README.md")
+    ''
+    """
+    try:
+        data = ModelCard.load(path).data
+    except (OSError, ValueError):
+        return ""
+    return str(data.get("license") or "")
+
+
 def escape_markdown(text):
     """Escape what Markdown, tables in it, HTML or TeX would act on.
 

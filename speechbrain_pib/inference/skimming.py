@@ -15,6 +15,7 @@ from speechbrain_pib.dataio.video.files import probe_video
 from speechbrain_pib.dataio.video.frames import iter_frames, read_frames
 from speechbrain_pib.dataio.video.sound import iter_seconds, read_sound
 from speechbrain_pib.dataio.video.steps import CHUNK, count_steps
+from speechbrain_pib.inference.folders import read_budgets
 from speechbrain_pib.inference.interfaces import ExportedClassifier
 from speechbrain_pib.utils.silence import is_silent
 
@@ -105,6 +106,42 @@ class SkimmingClassifier(ExportedClassifier):
     HPARAMS_NEEDED = ["image_size", "label_encoder"]
     MODULES_NEEDED = ["model", "student"]
 
+    threshold = None
+
+    @classmethod
+    def from_hparams(cls, source, *args, budget=None, **kwargs):
+        """Load an inference folder.
+
+        Arguments
+        ---------
+        source : str or Path
+            As for ``ExportedClassifier.from_hparams``.
+        *args : tuple
+            As there.
+        budget : float or str
+            The mean cost of a video, a share of that of all looks, such as
+            0.5, or "50GMAC": nobody looks on at a video that is sure. How sure
+            it must be was found on the validation set of the training, for
+            videos as long as there (default: all looks).
+        **kwargs : dict
+            As there.
+
+        Returns
+        -------
+        classifier : cls
+
+        Raises
+        ------
+        FileNotFoundError
+            As there; and if there is a budget and no budget.json.
+        ValueError
+            As there; and if it is no budget, or the preview costs more.
+        """
+        classifier = super().from_hparams(source, *args, **kwargs)
+        if budget is not None:
+            classifier.threshold = read_budgets(source).threshold(budget)
+        return classifier
+
     @property
     def num_classes(self):
         """Number of classes of the model."""
@@ -140,7 +177,10 @@ class SkimmingClassifier(ExportedClassifier):
             features = video.preview()
             # The preview does not know the moments well enough to mix them.
             output = self.mods.model(
-                features, fetch=video.fetch, attention="hard"
+                features,
+                fetch=video.fetch,
+                attention="hard",
+                threshold=self.threshold,
             )
         probabilities = output.logits[0].float().softmax(dim=-1)
         score, index = probabilities.max(dim=-1)

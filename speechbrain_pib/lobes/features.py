@@ -98,21 +98,27 @@ class MultiHopFbank(torch.nn.Module):
         self.win_hops = win_hops
         self.log_offset = log_offset
         self.subtract_mean = subtract_mean
-        filters = melscale_fbanks(
-            n_fft // 2 + 1,
-            f_min,
-            sample_rate / 2 if f_max is None else f_max,
-            n_mels,
-            sample_rate,
-            norm=None,
-            mel_scale="htk",
-        )
+        f_max = sample_rate / 2 if f_max is None else f_max
+        filters = self._mel_filters(n_fft, n_mels, sample_rate, f_min, f_max)
         window = torch.hann_window(win_length)
         if win_hops is not None:
             window = _hann_windows(win_length)
         self.register_buffer("filters", filters, persistent=False)
         self.register_buffer("window", window, persistent=False)
         self.blocks = list(_nonzero_blocks(filters, BLOCKS))
+
+    @staticmethod
+    def _mel_filters(n_fft, n_mels, sample_rate, f_min, f_max):
+        """Triangles in Hz [n_fft / 2 + 1, n_mels]."""
+        return melscale_fbanks(
+            n_fft // 2 + 1,
+            f_min,
+            f_max,
+            n_mels,
+            sample_rate,
+            norm=None,
+            mel_scale="htk",
+        )
 
     @property
     def n_samples(self):
@@ -164,16 +170,15 @@ class MultiHopFbank(torch.nn.Module):
         centres = centres.expand(wavs.shape[0], -1)
         with torch.autocast(wavs.device.type, enabled=False):
             frames = self._frames(wavs.float(), centres.float())
-            frames = frames.mul_(self._windows(hops)).flatten(0, 1)
-            mel = [
-                self._mel(torch.fft.rfft(part, n=self.n_fft))
-                for part in frames.split(_frames_at_a_time(frames))
-            ]
-            mel = torch.cat(mel).unflatten(0, centres.shape)
-            log_mel = mel.add_(self.log_offset).log_()
+            mel = self._transform(frames.mul_(self._windows(hops)))
+            log_mel = self._log(mel)
             if self.subtract_mean:
                 log_mel = log_mel - log_mel.mean(dim=1, keepdim=True)
             return log_mel
+
+    def _log(self, mel):
+        """Logarithm of mel magnitudes, in place."""
+        return mel.add_(self.log_offset).log_()
 
     def _frames(self, wavs, centres):
         """Cut [batch, frames, win_length] samples around the centres."""
@@ -181,9 +186,13 @@ class MultiHopFbank(torch.nn.Module):
         padded = torch.nn.functional.pad(wavs, (self.win_length,) * 2)
         starts = torch.floor(centres + 0.5).long() - left + self.win_length
         starts = starts.clamp(0, padded.shape[1] - self.win_length)
+        return self._cut(padded, starts)
+
+    def _cut(self, wavs, starts):
+        """Cut win_length samples from where they start [batch, frames]."""
         clips = torch.arange(len(wavs), device=wavs.device).unsqueeze(1)
-        windows = padded.flatten().unfold(0, self.win_length, 1)
-        return windows[starts + clips * padded.shape[1]]
+        windows = wavs.flatten().unfold(0, self.win_length, 1)
+        return windows[starts + clips * wavs.shape[1]]
 
     def _windows(self, hops):
         """Windows for frames of these hops [..., win_length]."""
@@ -194,12 +203,22 @@ class MultiHopFbank(torch.nn.Module):
         halves = (hops.float() * (self.win_hops / 2)).round().long()
         return self.window[halves.clamp(1, len(self.window)) - 1]
 
-    def _mel(self, spectrum):
-        """Compute mel magnitudes [frames, n_mels] of a complex spectrum."""
-        # Much faster than abs. The root has no derivative at zero.
+    def _transform(self, frames):
+        """Compute mel magnitudes [batch, frames, n_mels] of windowed frames."""
+        parts = frames.flatten(0, 1).split(_frames_at_a_time(frames))
+        mel = torch.cat([self._mel(self._power(part)) for part in parts])
+        return mel.unflatten(0, frames.shape[:2])
+
+    def _power(self, frames):
+        """Compute power spectra [n, bins] of frames [n, win_length]."""
+        spectrum = torch.fft.rfft(frames, n=self.n_fft)
+        # Much faster than abs.
         squares = torch.view_as_real(spectrum).square_()
-        power = squares[..., 0] + squares[..., 1]
-        magnitude = power.clamp_(min=1e-30).sqrt_()
+        return squares[..., 0] + squares[..., 1]
+
+    def _mel(self, power):
+        """Compute mel magnitudes [..., n_mels] of power spectra."""
+        magnitude = self._magnitude(power)
         return torch.cat(
             [
                 magnitude[..., bins] @ self.filters[bins, bands]
@@ -207,6 +226,10 @@ class MultiHopFbank(torch.nn.Module):
             ],
             dim=-1,
         )
+
+    def _magnitude(self, power):
+        """Magnitudes of their squares, in place."""
+        return power.clamp_(min=1e-30).sqrt_()  # whose derivative is finite
 
 
 def _hann_windows(longest):
@@ -219,10 +242,12 @@ def _hann_windows(longest):
 
 
 def _frames_at_a_time(frames):
-    """Return how many frames [n, win_length] to transform together."""
+    """Return how many of frames [batch, frames, win_length] to transform
+    together."""
+    number = frames.shape[0] * frames.shape[1]
     if frames.device.type == "cpu" and not torch.compiler.is_compiling():
-        return min(CPU_FRAMES, len(frames))
-    return len(frames)
+        return min(CPU_FRAMES, number)
+    return number
 
 
 def _nonzero_blocks(filters, number):

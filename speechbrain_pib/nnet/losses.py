@@ -183,8 +183,9 @@ class PlayItBackLoss(torch.nn.Module):
         if output.segment_logits is not None:
             heard = self._hear_alone(output)
             losses["selection"] = self._over_passes(heard, targets)
-            area = output.attention.mean(dim=-1) - self.share
-            losses["area"] = area.square().mean()
+            areas = [of_pass.mean(dim=1) for of_pass in output.attention]
+            areas = torch.stack(areas, dim=1) - self.share
+            losses["area"] = areas.square().mean()
             total = total + self.selection_weight * losses["selection"]
             total = total + self.area_weight * losses["area"]
         return {"loss": total, **losses}

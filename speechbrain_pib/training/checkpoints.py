@@ -9,7 +9,8 @@ import yaml
 from speechbrain.utils.checkpoints import CKPT_PREFIX, METAFNAME, PARAMFILE_EXT
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_pib.utils.weights import find_nonfinite, load_data
+from speechbrain_pib.utils.weight_files import load_data
+from speechbrain_pib.utils.weights import find_nonfinite
 
 logger = get_logger(__name__)
 

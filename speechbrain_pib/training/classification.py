@@ -69,6 +69,8 @@ class ClassificationBrain(sb.Brain):
         Index of each label, for the results of a test.
     coverage : dict
         How much of each list was found (see report_coverage), likewise.
+    valid_set : torch.utils.data.Dataset
+        The validation set, for tests that set something by it first.
     **kwargs : dict
         Passed on to Brain.
 
@@ -83,12 +85,20 @@ class ClassificationBrain(sb.Brain):
     # The scores by which it is judged.
     output = "fused"
 
-    def __init__(self, *args, label_encoder=None, coverage=None, **kwargs):
+    def __init__(
+        self,
+        *args,
+        label_encoder=None,
+        coverage=None,
+        valid_set=None,
+        **kwargs,
+    ):
         super().__init__(*args, **kwargs)
         for precision in {self.precision, self.eval_precision}:
             warn_of_slow_precision(precision, self.device)
         self.label_encoder = label_encoder
         self.coverage = coverage
+        self.valid_set = valid_set
         self.statistics = StageStatistics()
         recoverables = {"statistics": self.statistics}
         self.average = None

@@ -285,6 +285,7 @@ def train_and_test(brain_class, hparams, run_opts, data):
         checkpointer=hparams["checkpointer"],
         label_encoder=data.label_encoder,
         coverage=data.coverage,
+        valid_set=datasets.get("valid"),
     )
     brain.fit(
         hparams["epoch_counter"],

@@ -33,7 +33,8 @@ MAY_DIFFER = {
     *("tensorboard", "wandb_project", "pictures"),
     # Every run tests anew.
     *("test_batch_size", "test_list", "submission_list", "supervision"),
-    *("controls", "stream_gmacs"),
+    *("controls", "budget", "stream_gmacs"),
+    *("detection", "detection_threshold"),
     # Where the data are; what they hold is compared.
     *("data_folder", "packed_folder", "annotation_folder", "annotations"),
     *("audio", "video_folder", "video_info", "hdf5_sample_rate"),

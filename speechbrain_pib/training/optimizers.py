@@ -19,7 +19,8 @@ def parameter_groups(model, layer_decay=1.0):
     Arguments
     ---------
     model : torch.nn.Module
-        The model; its part "backbone", if it has one, is a stack of layers.
+        The model; its parts "backbone" and "replay_backbone", if it has
+        them, are stacks of layers.
     layer_decay : float
         Factor of the learning rate from each layer to the one below.
 
@@ -37,7 +38,10 @@ def parameter_groups(model, layer_decay=1.0):
     """
     scales = {}
     if layer_decay != 1.0:
-        scales = layer_scales(model.backbone, layer_decay)
+        for name in ("backbone", "replay_backbone"):
+            backbone = getattr(model, name, None)
+            if backbone is not None:
+                scales.update(layer_scales(backbone, layer_decay))
     groups, undecayed = {}, undecayed_names(model)
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:

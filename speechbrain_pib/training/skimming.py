@@ -5,6 +5,7 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+import itertools
 import os
 import shlex
 import sys
@@ -14,6 +15,7 @@ import torch
 from speechbrain.utils.distributed import run_on_main
 from speechbrain.utils.logger import get_logger
 
+from speechbrain_pib.evaluation.budgets import BudgetTable
 from speechbrain_pib.evaluation.metrics import (
     inside_segments,
     mean_interpolated_average_precision,
@@ -39,6 +41,7 @@ from speechbrain_pib.training.classification import (
 )
 from speechbrain_pib.training.experiment import train_and_test
 from speechbrain_pib.training.optimizers import part_groups
+from speechbrain_pib.training.skimming_budgets import LooksTest
 from speechbrain_pib.utils.printing import show
 from speechbrain_pib.utils.skimming_weights import load_fusion, load_skimmer
 
@@ -197,6 +200,8 @@ class SkimmingBrain(ClassificationBrain):
                 steps = self._all_steps(batch)
                 logits |= self._test_controls(batch, steps)
                 self._keep_curve(output, batch, steps)
+                if self.budgets is not None:
+                    self.budgets.append(output, batch, steps[0])
                 self._keep_pictures(output, batch)
             self.scores.append(batch.id, targets, _probabilities(logits))
         return losses["loss"]
@@ -291,6 +296,35 @@ class SkimmingBrain(ClassificationBrain):
         super().on_stage_start(stage, epoch)
         self.curve_scores, self.looks = ClipScores(), ClipScores()
         self.pictures = {}
+        if stage == sb.Stage.TEST:
+            self.budgets = self._solve_budgets()
+
+    @torch.no_grad()
+    def _solve_budgets(self):
+        """Find on the validation set how sure videos must be to be left; None
+        where there is no such set, or no learned and real looks."""
+        model = self.hparams.model
+        if self.valid_set is None or self.published is not None:
+            return None
+        if self.hparams.selection != "learned" or model.attention == "soft":
+            return None
+        test = LooksTest(model, self.hparams.stream_gmacs)
+        loader = self.make_dataloader(
+            self.valid_set,
+            sb.Stage.VALID,
+            ckpt_prefix=None,
+            **self.hparams.test_dataloader_opts,
+        )
+        self.modules.eval()
+        for batch in itertools.islice(
+            loader, self.debug_batches if self.debug else None
+        ):
+            with self.evaluation_ctx:
+                _, output = self.compute_forward(batch, sb.Stage.VALID)
+                n_steps, _ = self._all_steps(batch)
+            test.append(output, batch, n_steps)
+        test.solve()
+        return test
 
     def summarize(self, scores, targets, ids):
         """As for all recipes, and ActivityNet's own mean average precision."""
@@ -326,6 +360,9 @@ class SkimmingBrain(ClassificationBrain):
             for viewing in self._curve()
         ]
         inside = {k: v.mean(axis=0).tolist() for k, v in looks.items()}
+        if self.budgets is not None:
+            self.budgets.gather()
+            description["budgets"] = vars(self.budgets.table)
         return {
             **description,
             "attention": model.attention,
@@ -336,6 +373,14 @@ class SkimmingBrain(ClassificationBrain):
 
     def write_results(self):
         """Write tables, scores and pictures; show the table."""
+        notes = ""
+        if self.budgets is not None:
+            self.results["budget_curve"], notes = self.budgets.trace(
+                self.hparams.output_folder,
+                self.best,
+                self.summarize,
+                self.resample,
+            )
         text = write_skimming_results(
             self.hparams.output_folder,
             self.results,
@@ -343,6 +388,7 @@ class SkimmingBrain(ClassificationBrain):
             self.class_names,
             {name: str(viewing) for name, viewing in self._viewings().items()},
             self.pictures,
+            notes,
         )
         show(text)
 
@@ -416,7 +462,7 @@ def _load_start(hparams, test_only):
 
 def _export(hparams, label_encoder, results):
     """Write the inference folder."""
-    folder = hparams["output_folder"]
+    folder, budgets = hparams["output_folder"], results.get("budgets")
     export_skimming(
         os.path.join(folder, "inference"),
         # The copy in the output folder holds the overrides already.
@@ -427,4 +473,5 @@ def _export(hparams, label_encoder, results):
         dataset=hparams["dataset"],
         metrics=results["scores"]["average"],
         command=shlex.join(["python", *sys.argv]),
+        budgets=None if budgets is None else BudgetTable(**budgets),
     )

@@ -16,6 +16,9 @@ import shutil
 from filelock import FileLock, Timeout
 
 BLOCK_BYTES = 2**20  # of a file that is hashed, at a time
+# A manifest cannot hold such names: control characters, and bytes that are
+# not UTF-8.
+ODD_CHARACTERS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 TEMPORARY = re.compile(r".+\.[0-9a-f]{8}\.tmp")  # what `_temporary` makes
 
 

@@ -9,7 +9,8 @@ from argparse import Namespace
 import torch
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_pib.utils.weights import load_weights, read_state, rename
+from speechbrain_pib.utils.weight_files import read_state
+from speechbrain_pib.utils.weights import load_weights, rename
 
 logger = get_logger(__name__)
 

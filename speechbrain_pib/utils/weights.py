@@ -2,23 +2,20 @@
 
 Official MViTv2 checkpoints (trained on ImageNet) and checkpoints of the
 published Play It Back code become state dictionaries of ``MViTv2`` and
-``LatentDecoder``. Files are read as data, never unpickled as code.
+``LatentDecoder``; every entry has to match.
 
 Authors
  * The speechbrain_pib developers 2026
 """
 
 import re
-import zipfile
 
-import numpy as np
 import torch
 from speechbrain.utils.logger import get_logger
 
-logger = get_logger(__name__)
+from speechbrain_pib.utils.weight_files import below, read_state
 
-# Entries that hold weights beside other things, in files of others.
-WRAPPERS = ("model_state", "model_state_dict", "state_dict", "model")
+logger = get_logger(__name__)
 
 BACKBONE_NAMES = (
     (r"^patch_embed\.proj\.", "patch_embed."),
@@ -122,152 +119,6 @@ def convert_decoder(state):
     return rename(state, self_blocks + DECODER_NAMES)
 
 
-def check_integrity(path):
-    """Compare a file of torch.save with the checksums that it holds.
-
-    torch.load does not: it takes flipped bytes for weights.
-
-    Arguments
-    ---------
-    path : str
-        The file. Older formats than zip have no checksums, and pass.
-
-    Raises
-    ------
-    ValueError
-        If the file is damaged.
-
-    Example
-    -------
-    >>> path = getfixture("tmpdir") / "weights.ckpt"
-    >>> torch.save(torch.ones(1000), str(path))
-    >>> check_integrity(path)
-    >>> path.write_binary(
-    ...     path.read_binary().replace(b"\\x80\\x3f", b"\\x80\\x40")
-    ... )
-    >>> check_integrity(path)
-    Traceback (most recent call last):
-        ...
-    ValueError: ...weights.ckpt is damaged: the checksum of ... is wrong; ...
-    """
-    with open(path, "rb") as file:
-        if file.read(2) != b"PK":
-            return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-    except Exception as error:
-        # Whatever damaged headers make zipfile do.
-        raise ValueError(
-            f"{path} is damaged or incomplete ({error}); copy, download or "
-            "train it again"
-        ) from error
-    if damaged is not None:
-        raise ValueError(
-            f"{path} is damaged: the checksum of {damaged} is wrong; copy, "
-            "download or train it again"
-        )
-
-
-def read_state(path):
-    """Read a state dictionary from a file without executing anything in it.
-
-    Prefixes that DistributedDataParallel ("module.") and torch.compile
-    ("_orig_mod.") put before names are left out.
-
-    Arguments
-    ---------
-    path : str
-        A file of torch.save: a state dictionary, or a dictionary that holds
-        one under a usual name, such as "state_dict".
-
-    Returns
-    -------
-    state : dict
-        Name to tensor.
-
-    Raises
-    ------
-    ValueError
-        If the file is damaged, or holds anything but plain weights.
-
-    Example
-    -------
-    >>> path = getfixture("tmpdir").join("weights.ckpt")
-    >>> torch.save({"state_dict": {"module.bias": torch.ones(2)}}, str(path))
-    >>> read_state(str(path))
-    {'bias': tensor([1., 1.])}
-    """
-    state = load_data(path)
-    for wrapper in WRAPPERS:
-        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
-            state = state[wrapper]
-    if not isinstance(state, dict) or not all(
-        isinstance(value, torch.Tensor) for value in state.values()
-    ):
-        raise ValueError(f"{path} holds no dictionary of tensors")
-    return _unwrap_names(state)
-
-
-def load_data(path):
-    """Load a file of torch.save as data: tensors, containers and numbers.
-
-    Arguments
-    ---------
-    path : str
-        The file.
-
-    Returns
-    -------
-    data : object
-        What was saved, on the CPU.
-
-    Raises
-    ------
-    ValueError
-        If the file is damaged, or holds anything else.
-
-    Example
-    -------
-    >>> path = getfixture("tmpdir").join("data.ckpt")
-    >>> torch.save({"top1": np.float64(0.5)}, str(path))
-    >>> float(load_data(str(path))["top1"])
-    0.5
-    """
-    try:
-        check_integrity(path)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"there is no weight file {path}") from None
-    try:
-        with torch.serialization.safe_globals(_numpy_scalars()):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # torch's own words advise to run whatever the file holds.
-        named = re.search(r"GLOBAL ([\w.]+)", str(error))
-        reason = f"it names {named[1]}" if named else type(error).__name__
-        raise ValueError(
-            f"{path} is not a file of plain weights ({reason}); nothing in it "
-            "was run. Save a state_dict() of tensors alone"
-        ) from None
-
-
-def _numpy_scalars():
-    """List what unpickles NumPy's numbers, which files hold as metrics."""
-    scalar = np.float64(0).__reduce__()[0]
-    dtypes = {type(np.dtype(kind)) for kind in "?bhilqBHILQefd"}
-    # Under both names that its module has had.
-    old, new = (f"numpy.{core}.multiarray.scalar" for core in ("core", "_core"))
-    return [(scalar, old), (scalar, new), np.dtype, *dtypes]
-
-
-def _unwrap_names(state):
-    """Leave out what wrappers of a module put before the names in it."""
-    state = {name.replace("_orig_mod.", ""): v for name, v in state.items()}
-    while state and all(name.startswith("module.") for name in state):
-        state = _below(state, "module.")
-    return state
-
-
 def find_nonfinite(state):
     """Find the tensors that hold NaN or infinity.
 
@@ -283,7 +134,7 @@ def find_nonfinite(state):
     Example
     -------
     >>> find_nonfinite(
-    ...     {"weight": torch.ones(2), "bias": torch.tensor([np.inf])}
+    ...     {"weight": torch.ones(2), "bias": torch.tensor([torch.inf])}
     ... )
     ['bias']
     """
@@ -410,8 +261,8 @@ def load_playitback(model, path):
     >>> load_playitback(model, "vggsound_x3.pyth")  # doctest: +SKIP
     """
     state = read_state(path)
-    encoder = convert_backbone(_below(state, "encoder."))
-    decoder = convert_decoder(_below(state, "decoder."))
+    encoder = convert_backbone(below(state, "encoder."))
+    decoder = convert_decoder(below(state, "decoder."))
     left = [n for n in state if not n.startswith(("encoder.", "decoder."))]
     logger.info(
         f"not taken from {path}: {', '.join(sorted(left)) or 'nothing'}"
@@ -420,26 +271,18 @@ def load_playitback(model, path):
     load_weights(model.decoder, decoder, path)
 
 
-def _below(state, prefix):
-    """The entries below a prefix, without it."""
-    return {
-        name.removeprefix(prefix): value
-        for name, value in state.items()
-        if name.startswith(prefix)
-    }
-
-
 def load_backbone(backbone, path):
     """Loads pretrained backbone weights, whatever code wrote them.
 
-    Takes an official MViTv2 checkpoint, a checkpoint of the published code, a
-    checkpoint of a recipe (``model.ckpt``), or plain backbone weights. A
-    classification head for other classes is replaced by the new one.
+    Takes what `read_state` reads: weights of the backbone's original (of
+    MViTv2 an official checkpoint, or one of the published code), a checkpoint
+    of a recipe (``model.ckpt``), or plain backbone weights. A classification
+    head for other classes is replaced by the new one.
 
     Arguments
     ---------
-    backbone : torch.nn.Module
-        As MViTv2.
+    backbone : speechbrain_pib.lobes.models.backbones.Backbone
+        Its ``convert_weights`` renames the entries.
     path : str
         The weight file.
 
@@ -457,7 +300,5 @@ def load_backbone(backbone, path):
     ['head.weight', 'head.bias']
     """
     state = read_state(path)
-    for prefix in ("backbone.", "encoder."):
-        state = _below(state, prefix) or state
-    state = convert_backbone(state)
+    state = backbone.convert_weights(below(state, "backbone.") or state)
     return load_weights(backbone, state, path, replace=("head.",))

@@ -69,11 +69,9 @@ def front_end_rows(model, wavs, repeats):
     with torch.no_grad():
         if wavs.device.type == "cpu":
             wavs = wavs[:1]
-        centres = model(wavs).centres.unbind(1)
+        centres = model(wavs).centres
         functions = {
-            "here": lambda: [
-                fbank(wavs, where) for where in CALLS * list(centres)
-            ]
+            "here": lambda: [fbank(wavs, where) for where in CALLS * centres]
         }
         threads = torch.get_num_threads()
         if wavs.device.type == "cpu":

@@ -7,7 +7,8 @@ JSON file. From the root of the repository:
 
     PYTHONPATH=. python tests/benchmarks/throughput.py --device cuda --batch 64
 
-Needs torch and torchaudio; librosa for the comparison of front ends alone.
+Needs torch and torchaudio; librosa for the comparison of front ends alone, and
+the extra "onnx" for --onnx.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -59,6 +60,12 @@ def parse_arguments():
         choices=("parts", "whole"),
         help="measure the compiled model too: front end, backbone pass, "
         "selector and decoder each compiled, or the whole forward in a graph",
+    )
+    parser.add_argument(
+        "--onnx",
+        action="store_true",
+        help="measure the exported file too, by onnxruntime on the CPU, whole "
+        "and with matrix products in 8 bits",
     )
     parser.add_argument("--mode", help="of torch.compile on a GPU")
     parser.add_argument(
@@ -140,6 +147,11 @@ def inference_rows(arguments, models, wavs, peaks):
     for precision in arguments.precision:
         for how, fast in models.items():
             functions[how, precision] = caller(fast, wavs, precision)
+    if arguments.onnx:
+        # Needs more packages than the other rows.
+        from exported import exported_callers
+
+        functions |= exported_callers(model, wavs)
     stepwise = unfused(model).requires_grad_(False)
     stepwise = caller(stepwise, wavs, "fp32")
     flops = count_flops(stepwise)
@@ -156,7 +168,10 @@ def inference_rows(arguments, models, wavs, peaks):
                 "clips/s": len(wavs) / median,
                 "GFLOP/clip": flops / len(wavs) / 1e9,
                 "TFLOP/s": flops / median / 1e12,
-                "of matmul peak": flops / median / peaks[precision],
+                # That of products in 8 bits is not known.
+                "of matmul peak": flops / median / peaks[precision]
+                if precision in peaks
+                else None,
                 "times as fast": medians[baseline] / median,
                 # Of the first pass: later ones hear what was selected, and
                 # rounding moves that.
@@ -185,10 +200,10 @@ def part_functions(model, wavs, precision):
     """
     output = caller(model, wavs, precision)()
     # Contiguous as in the model, so that nothing is compiled anew.
-    log_mels = [_contiguous(log_mel) for log_mel in output.log_mel.unbind(1)]
-    centres = [_contiguous(where) for where in output.centres.unbind(1)]
-    grids, grid = output.grids, _contiguous(output.grids[:, 0])
-    times = torch.zeros(grids.shape[:3], device=wavs.device)
+    log_mels = [_contiguous(log_mel) for log_mel in output.log_mel]
+    centres = [_contiguous(where) for where in output.centres]
+    grids, grid = output.grids, _contiguous(output.grids[0])
+    times = [torch.zeros(of.shape[:2], device=wavs.device) for of in grids]
     decoded = (output.logits, output.pass_logits, output.embeddings)
     listen = model.backbone.forward_features
 

@@ -16,7 +16,8 @@ FILES = sorted(
     if path.name != "miniature.yaml"
 )
 # The file to compare with; the others with VGG-Sound's stage 2.
-REFERENCES = {"backbone.yaml": "VGGSound/hparams/backbone.yaml"}
+STAGE_1 = "VGGSound/hparams/backbone.yaml"
+REFERENCES = {"backbone.yaml": STAGE_1, "yamnet.yaml": STAGE_1}
 DEFAULT_REFERENCE = "VGGSound/hparams/pib.yaml"
 
 MULTI_LABEL = {"loss", "mixing"}  # of several labels, with mixup alone
@@ -47,6 +48,8 @@ EXCEPTIONS = {
     "ESC50/hparams/backbone.yaml": SMALL,
     "ESC50/hparams/pib.yaml": SMALL,
     "ESC50/hparams/scenes.yaml": SMALL,
+    "ESC50/hparams/scenes_yamnet.yaml": SMALL,
+    "ESC50/hparams/yamnet.yaml": SMALL,
     "VGGSound/hparams/backbone.yaml": {"model", "loss"},
 }
 

@@ -1,4 +1,5 @@
-"""Tests of the EPIC recipes' files for the challenges, as a user gets them.
+"""Tests of what the EPIC recipes write beside their results: files for the
+challenges, and events in whole videos.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -35,7 +36,7 @@ def check_pickle(output, tasks):
         (
             "EPIC-KITCHENS-100",
             LISTS.format("epic-kitchens-100", "EPIC_100"),
-            {"verb": 4, "noun": 5},
+            {"verb": 4, "noun": 4},
         ),
         (
             "EPIC-SOUNDS",
@@ -63,3 +64,19 @@ def test_scores_and_a_list_without_labels_become_files(
     # The test of before stays.
     assert (output / "results.json").read_bytes() == results
     assert (output / "validation.zip").exists()
+
+
+def test_whole_videos_are_heard_with_their_annotations(run_recipe):
+    run = ("hparams/pib.yaml", *SMALL, "--number_of_epochs=1")
+    run += ("--detection_threshold=0.01",)
+    output = run_recipe("EPIC-SOUNDS", *run, "--detection=none")
+    first = json.loads((output / "detection.json").read_text())
+    run_recipe("EPIC-SOUNDS", *run, "--test_only", "--detection=candidates")
+    second = json.loads((output / "detection.json").read_text())
+    assert (first["replays"], second["replays"]) == ("none", "candidates")
+    assert first["gmacs_per_hour"] < second["gmacs_per_hour"]
+    sounds = read_rows(output / "test.csv")
+    assert second["events"]["micro"]["reference"] == len(sounds)
+    videos = {row["ID"].rpartition("_")[0] for row in sounds}
+    assert {path.stem for path in output.glob("detection/*.csv")} == videos
+    assert second["recordings"] == len(videos)

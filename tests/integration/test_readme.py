@@ -29,17 +29,14 @@ SMALL = {
 }
 
 
-def read_sections():
-    """Yield each section that has code, as (language, code) of its blocks."""
+def read_blocks():
+    """Yield (language, code) of each block that has code to run."""
     text = (ROOT / "README.md").read_text("utf-8")
-    for section in re.split(r"^#+ ", text, flags=re.M):
-        title = section.partition("\n")[0]
-        blocks = re.findall(
-            r"^```(bash|python)\n(.*?)^```", section, re.S | re.M
-        )
-        blocks = [(language, shorten(code)) for language, code in blocks]
-        if any(code for _, code in blocks):
-            yield pytest.param(blocks, id=title.replace(" ", "-"))
+    for language, code in re.findall(
+        r"^```(bash|python)\n(.*?)^```", text, re.S | re.M
+    ):
+        if code := shorten(code):
+            yield language, code
 
 
 def shorten(code):
@@ -71,10 +68,9 @@ def environment(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("blocks", read_sections())
-def test_code_blocks_run(blocks, environment, tmp_path):
+def test_code_blocks_run_one_after_the_other(environment, tmp_path):
     shells = {"bash": ["bash", "-euc"], "python": ["python", "-c"]}
-    for language, code in blocks:
+    for language, code in read_blocks():
         finished = subprocess.run(
             [*shells[language], code],
             cwd=tmp_path,

@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
+from speechbrain_pib.lobes.models.yamnet import YAMNet
 from tests.helpers import read_rows
 
 pytestmark = pytest.mark.slow
@@ -57,6 +59,14 @@ def samples(tmp_path):
     return folder
 
 
+@pytest.fixture(scope="module")
+def yamnet(tmp_path_factory):
+    """A file of random weights of YAMNet, for its 521 classes."""
+    path = tmp_path_factory.mktemp("weights") / "yamnet.pt"
+    torch.save(YAMNet().state_dict(), path)
+    return path
+
+
 def check_performance(output, check):
     """Asserts that a number of the training log is as it should be."""
     name, statistic, condition, epoch = (x.strip() for x in check.split(","))
@@ -69,8 +79,8 @@ def check_performance(output, check):
 
 
 @pytest.mark.parametrize("row", recipe_rows())
-def test_recipe_runs(row, run_recipe, samples):
-    flags = row["test_debug_flags"].format(samples=samples)
+def test_recipe_runs(row, run_recipe, samples, yamnet):
+    flags = row["test_debug_flags"].format(samples=samples, yamnet=yamnet)
     output = run_recipe(
         row["Dataset"],
         f"hparams/{Path(row['Hparam_file']).name}",

@@ -292,7 +292,7 @@ def test_controls_replay_as_much_as_the_first_selection(brain, control):
     wanted = torch.tensor([0, 1, 4, 9, 13, 20]).unsqueeze(1)
     frames = torch.arange(20)
     first = (frames < wanted).to(brain.device)
-    log_mel = torch.randn(6, 2, 20, 16, device=brain.device)
+    log_mel = torch.randn(2, 6, 20, 16, device=brain.device)
     output = SimpleNamespace(
         masks=torch.stack([first, ~first], dim=1), log_mel=log_mel
     )
@@ -309,7 +309,7 @@ def test_controls_replay_as_much_as_the_first_selection(brain, control):
     widths = 0 * wanted if control == "same_hop" else wanted
     assert torch.equal(masks.sum(dim=2).cpu(), widths)
     if control == "loudest":
-        magnitude = log_mel[:, 0].exp().sum(dim=2)
+        magnitude = log_mel[0].exp().sum(dim=2)
         least = magnitude.masked_fill(~masks[:, 0], torch.inf).amin(dim=1)
         most = magnitude.masked_fill(masks[:, 0], 0.0).amax(dim=1)
         assert (least > most).all()
@@ -325,7 +325,7 @@ def test_the_event_is_replayed_where_it_is_known(brain):
     )
     output = SimpleNamespace(
         masks=torch.ones(3, 2, 20, device=brain.device),
-        log_mel=torch.zeros(3, 2, 20, 16, device=brain.device),
+        log_mel=torch.zeros(2, 3, 20, 16, device=brain.device),
     )
     assert brain._control_logits(output, batch, sb.Stage.TEST) == {}
     fbank = brain.hparams.model.fbank

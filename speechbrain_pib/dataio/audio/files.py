@@ -6,11 +6,15 @@ Authors
 
 import hashlib
 import os
-import re
 
 from speechbrain.utils.logger import get_logger
 
-from speechbrain_pib.utils.files import file_state, printable, walk_files
+from speechbrain_pib.utils.files import (
+    ODD_CHARACTERS,
+    file_state,
+    printable,
+    walk_files,
+)
 
 logger = get_logger(__name__)
 
@@ -21,9 +25,6 @@ AUDIO_EXTENSIONS = tuple(
 # Clips as downloaders leave them. They are decoded from their beginning, so
 # that the sound of long videos has to be extracted first.
 CLIP_EXTENSIONS = (*AUDIO_EXTENSIONS, ".mp4", ".webm")
-# A manifest cannot hold such names: control characters, and bytes that are
-# not UTF-8.
-ODD_CHARACTERS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def walk_audio(folder, extensions=AUDIO_EXTENSIONS):

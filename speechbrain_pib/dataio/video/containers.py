@@ -51,8 +51,23 @@ def import_av():
     return av
 
 
-def _in_words(error):
-    """What an error of FFmpeg says, if it has words for it."""
+def describe_error(error):
+    """What an error of FFmpeg says, if it has words for it.
+
+    Arguments
+    ---------
+    error : av.FFmpegError
+        The error.
+
+    Returns
+    -------
+    words : str
+
+    Example
+    -------
+    >>> describe_error(import_av().FFmpegError(2, "No such file or directory"))
+    'No such file or directory'
+    """
     words = error.strerror or ""
     return "its data is damaged" if "Error number" in words else words
 
@@ -91,8 +106,8 @@ def open_container(path):
             yield container
     except av.FFmpegError as error:
         raise UnreadableVideoError(
-            f"{path} cannot be read as a video ({_in_words(error)}); it is "
-            "missing, truncated, damaged or something else"
+            f"{path} cannot be read as a video ({describe_error(error)}); it "
+            "is missing, truncated, damaged or something else"
         ) from error
 
 
@@ -169,8 +184,24 @@ def best_streams(container):
     return [stream for stream in streams if stream is not None]
 
 
-def _start_of(stream):
-    """When a stream begins, on the clock of the file."""
+def stream_start(stream):
+    """When a stream begins, on the clock of the file.
+
+    Arguments
+    ---------
+    stream : av.stream.Stream
+        One of an open file.
+
+    Returns
+    -------
+    seconds : float
+
+    Example
+    -------
+    >>> with open_container("clip.mp4") as container:
+    ...     stream_start(container.streams[0])  # doctest: +SKIP
+    0.0
+    """
     return float((stream.start_time or 0) * stream.time_base)
 
 
@@ -192,7 +223,7 @@ def start_time(container):
     >>> with open_container("clip.mp4") as container:
     ...     start_time(container)  # doctest: +SKIP
     """
-    return next(map(_start_of, best_streams(container)), 0.0)
+    return next(map(stream_start, best_streams(container)), 0.0)
 
 
 def _states_duration(container):
@@ -206,7 +237,7 @@ def _stated_end_of(container, stream):
     name = container.format.name
     if "mp4" in name and stream.duration:
         # No more than its table of packets has.
-        return _start_of(stream) + float(stream.duration * stream.time_base)
+        return stream_start(stream) + float(stream.duration * stream.time_base)
     if name == "avi" and stream.type == "video" and stream.average_rate:
         # Its duration was corrected by the size of the file.
         return float(stream.frames / stream.average_rate) or None
@@ -309,7 +340,7 @@ def _read_ends(container):
     before, ends = {}, {}
     # What cannot be read any more is no part of a stream.
     with contextlib.suppress(import_av().FFmpegError):
-        for packet in _demux(container):
+        for packet in demux(container):
             index, time = packet.stream_index, packet.dts
             last = time if packet.pts is None else packet.pts
             if last is None:
@@ -318,7 +349,7 @@ def _read_ends(container):
                 if time < before.get(index, time):
                     times = (before[index], time)
                     times = (float(t * packet.time_base) for t in times)
-                    _check_order(packet.stream, *times)
+                    check_order(packet.stream, *times)
                 before[index] = time
             end = last + (packet.duration or 0)
             ends[index] = max(ends.get(index, end), end)
@@ -326,15 +357,53 @@ def _read_ends(container):
     return {index: float(end * bases[index]) for index, end in ends.items()}
 
 
-def _demux(container, *streams):
-    """The packets of some or all streams."""
+def demux(container, *streams):
+    """The packets of some or all streams.
+
+    Arguments
+    ---------
+    container : av.container.InputContainer
+        An open file.
+    *streams : tuple of av.stream.Stream
+        Some of its streams (default: all).
+
+    Yields
+    ------
+    packet : av.packet.Packet
+        From where the container is, in the order of the file.
+
+    Example
+    -------
+    >>> with open_container("clip.mp4") as container:
+    ...     sum(packet.size for packet in demux(container))  # doctest: +SKIP
+    """
     # PyAV 18 raises it behind the last packet if streams were found meanwhile.
     with contextlib.suppress(IndexError):
         yield from container.demux(*streams)
 
 
-def _check_order(stream, before, time):
-    """Raises if a clock goes back, which must not mix up the pictures."""
+def check_order(stream, before, time):
+    """Raises if a clock goes back, which must not mix up the pictures.
+
+    Arguments
+    ---------
+    stream : av.stream.Stream
+        One of an open file.
+    before : float
+        The time of one of its packets or frames, in seconds.
+    time : float
+        That of the next one.
+
+    Raises
+    ------
+    UnreadableVideoError
+        If it is more than a second before.
+
+    Example
+    -------
+    >>> with open_container("clip.mp4") as container:
+    ...     check_order(container.streams[0], 1.0, 1.04)  # doctest: +SKIP
+    """
     if stream.type in ("video", "audio") and time < before - BACK_SECONDS:
         raise UnreadableVideoError(
             f"{path_of(stream.container)}: the clock of its {stream.type} goes "

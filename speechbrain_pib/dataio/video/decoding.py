@@ -14,14 +14,14 @@ from speechbrain.utils.logger import get_logger
 from speechbrain_pib.dataio.video.containers import (
     BACK_SECONDS,
     UnreadableVideoError,
-    _check_order,
-    _demux,
-    _in_words,
-    _start_of,
     check_complete,
+    check_order,
+    demux,
+    describe_error,
     import_av,
     path_of,
     start_time,
+    stream_start,
 )
 
 logger = get_logger(__name__)
@@ -60,7 +60,7 @@ class Decoder:
         self.packets = self.damaged = 0
         # When the last frame began, and those after which packets were
         # skipped, on the clock of the file.
-        self.position, self.skips = _start_of(stream), set()
+        self.position, self.skips = stream_start(stream), set()
 
     def frames(self, sought=False):
         """Decodes from where the container is to the end of the stream.
@@ -117,19 +117,19 @@ class Decoder:
         if held.time <= frame.time + BACK_SECONDS:
             return False
         if before is not None:
-            _check_order(self.stream, before.time, frame.time)
+            check_order(self.stream, before.time, frame.time)
         return True
 
     def _packets(self):
         """The packets of the stream."""
         try:
-            for packet in _demux(self.container, self.stream):
+            for packet in demux(self.container, self.stream):
                 self.packets += packet.size > 0
                 yield packet
         except import_av().FFmpegError as error:
             raise UnreadableVideoError(
                 f"{path_of(self.container)}: its {self.stream.type} cannot be "
-                f"read after {self.position:.2f} s ({_in_words(error)})"
+                f"read after {self.position:.2f} s ({describe_error(error)})"
             ) from error
 
     def frames_from(self, time):
@@ -154,7 +154,7 @@ class Decoder:
                     return itertools.chain([first], frames)
             # Without a good index one may land behind the target.
             back = 2 * back + SEEK_BACK_SECONDS
-        return self._seek(min(_start_of(self.stream), 0.0))
+        return self._seek(min(stream_start(self.stream), 0.0))
 
     def _seek(self, time):
         """Decodes from a key frame; nothing, behind the end of the file."""

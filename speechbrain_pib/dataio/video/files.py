@@ -21,7 +21,11 @@ from speechbrain_pib.dataio.video.containers import (
     open_container,
     start_time,
 )
-from speechbrain_pib.utils.files import atomic_writer, walk_files
+from speechbrain_pib.utils.files import (
+    ODD_CHARACTERS,
+    atomic_writer,
+    walk_files,
+)
 
 logger = get_logger(__name__)
 
@@ -33,8 +37,6 @@ EXTENSIONS = (
 # What downloaders leave when they are stopped: one stream (v.f137.mp4), or a
 # file that is being written (v.temp.mp4); v.mp4.part has another extension.
 UNFINISHED = re.compile(r".*\.(?:f\d{2,3}(?:-\w+)*|temp|tmp|part)")
-# Not UTF-8, or characters that do more than being printed.
-ODD_CHARACTERS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 # A file that lasts longer is damaged.
 MAX_SECONDS = 7 * 24 * 3600.0
 

@@ -8,7 +8,8 @@ Authors
 import torch
 
 from speechbrain_pib.lobes.models.imgaud2vid import ImgAud2VidOutput
-from speechbrain_pib.utils.weights import load_weights, read_state
+from speechbrain_pib.utils.weight_files import read_state
+from speechbrain_pib.utils.weights import load_weights
 
 # Of Kinetics-400, in RGB.
 CLIP_MEAN = (0.43216, 0.394666, 0.37645)

@@ -9,6 +9,8 @@ Authors
 
 import torch
 
+from speechbrain_pib.lobes.models.backbones import Backbone
+
 
 def convolution(input_size, output_size, kernel_size, stride=1):
     """Build convolution, group norm and ReLU, centred on the stride.
@@ -48,7 +50,7 @@ def convolution(input_size, output_size, kernel_size, stride=1):
     )
 
 
-class ConvNet(torch.nn.Module):
+class ConvNet(Backbone):
     """A convolutional backbone that returns a feature grid and logits.
 
     A convolution with stride 2 is followed by 3x3 convolutions with 2x2
@@ -75,6 +77,8 @@ class ConvNet(torch.nn.Module):
     tensor([ 7.5000, 23.5000, 39.5000])
     """
 
+    fewest_frames = 2
+
     def __init__(
         self, num_classes, *, channels=(16, 32, 64, 128, 256), dropout=0.2
     ):
@@ -92,8 +96,8 @@ class ConvNet(torch.nn.Module):
         self.head = torch.nn.Linear(self.output_size, num_classes)
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, log_mel):
-        """Compute features and logits.
+    def forward_features(self, log_mel):
+        """Compute the feature grid.
 
         Arguments
         ---------
@@ -104,45 +108,12 @@ class ConvNet(torch.nn.Module):
         Returns
         -------
         grid : torch.Tensor
-            Features [batch, time, frequency, output_size].
-        logits : torch.Tensor
-            Class scores before softmax [batch, num_classes].
-        """
-        grid = self.forward_features(log_mel)
-        return grid, self.forward_head(grid.mean(dim=(1, 2)))
-
-    def forward_features(self, log_mel):
-        """Compute the feature grid.
-
-        Arguments
-        ---------
-        log_mel : torch.Tensor
-            Natural log of the mel magnitudes [batch, frames, bands].
-
-        Returns
-        -------
-        grid : torch.Tensor
             Normalised features [batch, time, frequency, output_size].
         """
         # From silence, ln(1e-6) = -13.8, to loud, about 4, to -2 .. 2.5.
         x = ((log_mel + 6.0) / 4.0).unsqueeze(1)
         x = x.contiguous(memory_format=torch.channels_last)
         return self.norm(self.features(x).permute(0, 2, 3, 1))
-
-    def forward_head(self, pooled):
-        """Classify pooled features.
-
-        Arguments
-        ---------
-        pooled : torch.Tensor
-            Mean of grid cells [..., output_size].
-
-        Returns
-        -------
-        logits : torch.Tensor
-            Class scores before softmax [..., num_classes].
-        """
-        return self.head(self.dropout(pooled))
 
     def token_positions(self, num_frames):
         """Compute the frame at the centre of each time step of the grid.

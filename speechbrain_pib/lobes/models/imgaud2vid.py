@@ -17,7 +17,8 @@ from torchaudio.transforms import MelSpectrogram
 from speechbrain_pib.lobes.models.feature_bank import FusionNet
 from speechbrain_pib.lobes.models.resnet import AudioNet, ResNet18
 from speechbrain_pib.utils.silence import is_silent
-from speechbrain_pib.utils.weights import load_weights, read_state
+from speechbrain_pib.utils.weight_files import read_state
+from speechbrain_pib.utils.weights import load_weights
 
 # Of ImageNet, in RGB.
 IMAGE_MEAN = (0.485, 0.456, 0.406)

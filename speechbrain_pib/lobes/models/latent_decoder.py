@@ -8,6 +8,7 @@ Authors
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch.nn.functional import gelu, scaled_dot_product_attention
@@ -211,6 +212,37 @@ class DecoderLevel(torch.nn.Module):
         return self.self_blocks(self.cross_feed_forward(latents))
 
 
+class DecoderOutput(NamedTuple):
+    """What a decoder read, and what it is told by.
+
+    Arguments
+    ---------
+    logits : torch.Tensor
+        All passes fused [batch, num_classes]; those of the last one where
+        some are missing.
+    pass_logits : torch.Tensor
+        After each pass [batch, passes, num_classes].
+    fused : torch.Tensor
+        What `logits` were computed from [batch, latent_size].
+    latents : torch.Tensor
+        After the last pass, to read on [batch, latents, latent_size].
+    summaries : torch.Tensor
+        What `pass_logits` were computed from [batch, passes, latent_size].
+
+    Example
+    -------
+    >>> logits = torch.zeros(2, 10)
+    >>> DecoderOutput(logits, logits[:, None], None, None, None).logits.shape
+    torch.Size([2, 10])
+    """
+
+    logits: torch.Tensor
+    pass_logits: torch.Tensor
+    fused: torch.Tensor
+    latents: torch.Tensor
+    summaries: torch.Tensor
+
+
 class LatentDecoder(torch.nn.Module):
     """Classifies a sequence of passes through latents carried over them.
 
@@ -221,11 +253,13 @@ class LatentDecoder(torch.nn.Module):
     Arguments
     ---------
     input_size : int
-        Features of the grids.
+        Features of the first pass's grid.
     num_classes : int
         Number of classes.
     num_passes : int
         Number of passes, replays + 1.
+    replay_input_size : int
+        Features of the grids of the replays (default: input_size).
     num_latents : int
         Number of latents.
     latent_size : int
@@ -256,8 +290,9 @@ class LatentDecoder(torch.nn.Module):
     ...     latent_heads=2,
     ...     head_size=16,
     ... )
-    >>> logits, pass_logits, fused = decoder(torch.randn(3, 2, 13, 4, 64))
-    >>> logits.shape, pass_logits.shape, fused.shape
+    >>> grids = torch.randn(3, 13, 4, 64), torch.randn(3, 13, 4, 64)
+    >>> read = decoder(grids)
+    >>> read.logits.shape, read.pass_logits.shape, read.fused.shape
     (torch.Size([3, 10]), torch.Size([3, 2, 10]), torch.Size([3, 32]))
     """
 
@@ -267,6 +302,7 @@ class LatentDecoder(torch.nn.Module):
         num_classes,
         num_passes,
         *,
+        replay_input_size=None,
         num_latents=256,
         latent_size=512,
         cross_heads=1,
@@ -279,21 +315,23 @@ class LatentDecoder(torch.nn.Module):
     ):
         super().__init__()
         self.input_size = input_size
+        self.replay_input_size = replay_input_size or input_size
         self.num_bands = num_bands
         self.max_frequency = max_frequency
         self.latents = torch.nn.Parameter(torch.empty(num_latents, latent_size))
         torch.nn.init.trunc_normal_(self.latents, std=0.02)
-        context_size = input_size + 2 * (2 * num_bands + 1)
+        position_size = 2 * (2 * num_bands + 1)
+        replay_sizes = [self.replay_input_size] * (num_passes - 1)
         self.levels = torch.nn.ModuleList(
             DecoderLevel(
                 latent_size,
-                context_size,
+                size + position_size,
                 cross_heads,
                 latent_heads,
                 head_size,
                 self_blocks,
             )
-            for _ in range(num_passes)
+            for size in (input_size, *replay_sizes)
         )
         self.norm = torch.nn.LayerNorm(latent_size)
         self.fusion = torch.nn.Conv1d(
@@ -306,56 +344,119 @@ class LatentDecoder(torch.nn.Module):
         """Name the parameters that an optimizer must not pull to zero."""
         return {"latents"}
 
-    def forward(self, grids, time_positions=None):
-        """Read all passes and classify.
+    def forward(self, grids, time_positions=None, first=None):
+        """Read passes and classify.
 
         Arguments
         ---------
-        grids : torch.Tensor
-            Features of the passes [batch, passes, time, frequency, input_size].
-        time_positions : torch.Tensor
-            Original time of each time step, -1 at the first and 1 at the last
-            of the uniform grid [batch, passes, time] (default: that grid).
+        grids : tuple of torch.Tensor
+            Features of each pass [batch, time, frequency, input_size], where
+            the last size is replay_input_size for replays; of the first ones
+            where not all have been heard yet.
+        time_positions : tuple of torch.Tensor
+            Of each pass the original time of each time step, -1 at the first
+            and 1 at the last of the first pass [batch, time] (default: a
+            uniform grid from -1 to 1).
+        first : DecoderOutput
+            What was returned of the first of these passes, which are then not
+            read again (default: there was nothing).
+
+        Returns
+        -------
+        output : DecoderOutput
+        """
+        if not 1 <= len(grids) <= len(self.levels):
+            raise ValueError(
+                f"LatentDecoder was built for {len(self.levels)} passes, "
+                f"and was given {len(grids)}"
+            )
+        latents, summaries = self.start(grids[0].shape[0]), []
+        if first is not None:
+            latents, summaries = first.latents, list(first.summaries.unbind(1))
+        for index in range(len(summaries), len(grids)):
+            times = None if time_positions is None else time_positions[index]
+            latents, summary = self.read(index, latents, grids[index], times)
+            summaries.append(summary)
+        summaries = torch.stack(summaries, dim=1)
+        logits, fused = self.fuse(summaries)
+        return DecoderOutput(
+            logits, self.classifier(summaries), fused, latents, summaries
+        )
+
+    def start(self, batch):
+        """Return the latents before the first pass.
+
+        Arguments
+        ---------
+        batch : int
+            Number of clips.
+
+        Returns
+        -------
+        latents : torch.Tensor
+            [batch, latents, latent_size].
+        """
+        return self.latents.expand(batch, -1, -1)
+
+    def read(self, index, latents, grid, times=None):
+        """Let the latents read a pass.
+
+        Arguments
+        ---------
+        index : int
+            Number of the pass, from 0.
+        latents : torch.Tensor
+            From `start`, or from the pass before
+            [batch, latents, latent_size].
+        grid : torch.Tensor
+            Features of the pass, as of forward
+            [batch, time, frequency, features].
+        times : torch.Tensor
+            As `time_positions` of forward, of this pass [batch, time].
+
+        Returns
+        -------
+        latents : torch.Tensor
+            The same shape.
+        summary : torch.Tensor
+            What `classifier` tells the classes after this pass from
+            [batch, latent_size].
+        """
+        latents = self.levels[index](latents, self._tokens(grid, times))
+        return latents, self.norm(latents.mean(dim=1))
+
+    def fuse(self, summaries):
+        """Classify passes together.
+
+        Arguments
+        ---------
+        summaries : torch.Tensor
+            Of every pass, or of the first ones [batch, passes, latent_size].
 
         Returns
         -------
         logits : torch.Tensor
-            All passes fused [batch, num_classes].
-        pass_logits : torch.Tensor
-            After each pass [batch, passes, num_classes].
+            All passes fused [batch, num_classes]; those of the last one where
+            some are missing.
         fused : torch.Tensor
-            What `logits` were computed from [batch, latent_size].
+            What they were computed from [batch, latent_size].
         """
-        if grids.shape[1] != len(self.levels):
-            raise ValueError(
-                f"LatentDecoder was built for {len(self.levels)} passes, "
-                f"and was given {grids.shape[1]}"
-            )
-        tokens = self._tokens(grids, time_positions)
-        # [batch, latents, latent_size]
-        latents = self.latents.expand(grids.shape[0], -1, -1)
-        pooled = []
-        for level, pass_tokens in zip(self.levels, tokens.unbind(1)):
-            latents = level(latents, pass_tokens)
-            pooled.append(self.norm(latents.mean(dim=1)))
-        pooled = torch.stack(pooled, dim=1)  # [batch, passes, latent_size]
+        if summaries.shape[1] < len(self.levels):
+            return self.classifier(summaries[:, -1]), summaries[:, -1]
         # [batch, latent_size, passes] -> [batch, latent_size]
-        fused = self.fusion(pooled.transpose(1, 2)).squeeze(-1).relu()
-        logits = self.classifier(self.dropout(fused))
-        return logits, self.classifier(pooled), fused
+        fused = self.fusion(summaries.transpose(1, 2)).squeeze(-1).relu()
+        return self.classifier(self.dropout(fused)), fused
 
-    def _tokens(self, grids, time_positions):
-        """Append Fourier positions: [batch, passes, tokens, context_size]."""
-        time, frequency = grids.shape[2:4]
-        if time_positions is None:
-            time_positions = torch.linspace(-1, 1, time, device=grids.device)
-        frequency_positions = torch.linspace(
-            -1, 1, frequency, device=grids.device
-        )
+    def _tokens(self, grid, times):
+        """Append Fourier positions: [batch, tokens, context_size]."""
+        time, frequency = grid.shape[1:3]
+        if times is None:
+            times = torch.linspace(-1, 1, time, device=grid.device)
+        frequencies = torch.linspace(-1, 1, frequency, device=grid.device)
         positions = [
             fourier_positions(axis, self.num_bands, self.max_frequency).expand(
-                *grids.shape[:-1], -1
+                *grid.shape[:-1], -1
             )
-            for axis in (time_positions.unsqueeze(-1), frequency_positions)
+            for axis in (times.unsqueeze(-1), frequencies)
         ]
-        return torch.cat([grids, *positions], dim=-1).flatten(2, 3)
+        return torch.cat([grid, *positions], dim=-1).flatten(1, 2)

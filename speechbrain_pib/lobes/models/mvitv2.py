@@ -19,6 +19,7 @@ from torch.nn.functional import (
     scaled_dot_product_attention,
 )
 
+from speechbrain_pib.lobes.models.backbones import Backbone
 from speechbrain_pib.nnet.drop_path import DropPath
 
 VARIANTS = {
@@ -224,7 +225,7 @@ class MultiscaleBlock(torch.nn.Module):
         return grid + self.drop_path(self.mlp(self.norm2(grid)))
 
 
-class MViTv2(torch.nn.Module):
+class MViTv2(Backbone):
     """Multiscale vision transformer for log-mel spectrograms of any size.
 
     Every stage but the first halves the grid and doubles channels and heads.
@@ -347,35 +348,11 @@ class MViTv2(torch.nn.Module):
         grid = self.patch_embed(log_mel.unsqueeze(1)).permute(0, 2, 3, 1)
         return self.norm(self.blocks(grid.contiguous()))
 
-    def forward_head(self, pooled):
-        """Classify pooled features.
+    @staticmethod
+    def convert_weights(state):
+        """Rename the weights of an official or published MViTv2, as
+        `convert_backbone` does."""
+        # Not above: networks need torch and torchaudio alone.
+        from speechbrain_pib.utils.weights import below, convert_backbone
 
-        Arguments
-        ---------
-        pooled : torch.Tensor
-            A (weighted) mean of the grid's features [..., output_size].
-
-        Returns
-        -------
-        logits : torch.Tensor
-            [..., num_classes].
-        """
-        return self.head(self.dropout(pooled))
-
-    def forward(self, log_mel):
-        """Compute the feature grid and its logits.
-
-        Arguments
-        ---------
-        log_mel : torch.Tensor
-            Log-mel frames [batch, frames, n_mels].
-
-        Returns
-        -------
-        grid : torch.Tensor
-            Features [batch, time, frequency, output_size].
-        logits : torch.Tensor
-            Logits of the grid's mean [batch, num_classes].
-        """
-        grid = self.forward_features(log_mel)
-        return grid, self.forward_head(grid.mean(dim=(1, 2)))
+        return convert_backbone(below(state, "encoder.") or state)

@@ -3,8 +3,9 @@
 A pass has T frames. The clip is divided into T cells, the *base frames*: cell
 i is [i, i + 1) on the axis of positions, its sample is i times the hop. A
 replay gives the cells a density, more where they were selected, and spreads
-its T frames accordingly (inverse of the cumulative density). Frames of all
-passes thus cost the same, and hops need not be whole numbers of samples.
+its frames accordingly (inverse of the cumulative density). It has T of them,
+too, or n where another front end hears it. Frames of all passes of one front
+end thus cost the same, and hops need not be whole numbers of samples.
 
 The published code (https://arxiv.org/abs/2210.11328) pastes spectrograms of
 two hops together instead, reads wrong times from the second replay on, and
@@ -15,6 +16,8 @@ Authors
 """
 
 import torch
+
+TIE = 1e-3  # in base frames; sums of them are exact to a tenth of it
 
 
 def replay_density(mask, refinement):
@@ -40,35 +43,39 @@ def replay_density(mask, refinement):
     return 1.0 + (refinement - 1) * mask.float()
 
 
-def frame_positions(density):
+def frame_positions(density, n_frames=None):
     """Compute the positions of a pass's frames in original time.
 
-    Output frame j stands where the cumulative density reaches (j + 1/2) / T of
-    its total. Constant density gives the uniform grid j + 1/2.
+    Output frame j stands where the cumulative density reaches (j + 1/2) / n of
+    its total. Constant density gives the uniform grid, of T frames j + 1/2.
 
     Arguments
     ---------
     density : torch.Tensor
         Positive density of the base frames [batch, T].
+    n_frames : int
+        Frames of the pass (default: T).
 
     Returns
     -------
     positions : torch.Tensor
-        Positions in units of base frames [batch, T], increasing.
+        Positions in units of base frames [batch, n], increasing.
 
     Example
     -------
     >>> frame_positions(torch.tensor([[1.0, 2.0, 1.0]]))
     tensor([[0.6667, 1.5000, 2.3333]])
+    >>> frame_positions(torch.tensor([[1.0, 2.0, 1.0]]), 2)
+    tensor([[1., 2.]])
     """
-    n_frames = density.shape[1]
+    n_frames = n_frames or density.shape[1]
     total = density.sum(dim=1, keepdim=True)
     cumulated = density.cumsum(dim=1)
-    frames = torch.arange(n_frames, device=density.device) + 0.5  # [T]
-    targets = frames / n_frames * total  # [batch, T]
-    # The base frame that each frame of the pass falls into [batch, T].
+    frames = torch.arange(n_frames, device=density.device) + 0.5  # [n]
+    targets = frames / n_frames * total  # [batch, n]
+    # The base frame that each frame of the pass falls into [batch, n].
     cells = torch.searchsorted(cumulated, targets, right=True)
-    cells = cells.clamp(max=n_frames - 1)
+    cells = cells.clamp(max=density.shape[1] - 1)
     inside = density.gather(1, cells)
     before = cumulated.gather(1, cells) - inside
     return cells + (targets - before) / inside
@@ -82,13 +89,13 @@ def frame_hops(density, positions):
     density : torch.Tensor
         Positive density of the base frames [batch, T].
     positions : torch.Tensor
-        What `frame_positions` made of it [batch, T].
+        What `frame_positions` made of it [batch, n].
 
     Returns
     -------
     hops : torch.Tensor
         Distance to the next frame in units of base frames, as far as the
-        density stays what it is there [batch, T].
+        density stays what it is there [batch, n].
 
     Example
     -------
@@ -97,7 +104,8 @@ def frame_hops(density, positions):
     tensor([[1.3333, 0.6667, 1.3333]])
     """
     mean = density.mean(dim=1, keepdim=True)
-    return mean / at_positions(density, positions)
+    uniform = density.shape[1] / positions.shape[1]
+    return uniform * mean / at_positions(density, positions)
 
 
 def at_positions(values, positions):
@@ -131,7 +139,7 @@ def to_base_frames(mask, density):
     Arguments
     ---------
     mask : torch.Tensor
-        Boolean mask over the frames of a pass [batch, T].
+        Boolean mask over the frames of a pass [batch, n].
     density : torch.Tensor
         Density of that pass [batch, T].
 
@@ -146,7 +154,7 @@ def to_base_frames(mask, density):
     >>> to_base_frames(torch.tensor([[True, False, False]]), uniform)
     tensor([[ True, False, False]])
     """
-    n_frames = density.shape[1]
+    n_frames = mask.shape[1]
     # Where the middle of each base frame comes in the pass [batch, T].
     middles = density.cumsum(dim=1) - density / 2
     frames = middles / density.sum(dim=1, keepdim=True) * n_frames
@@ -159,7 +167,7 @@ def positions_at(positions, frames):
     Arguments
     ---------
     positions : torch.Tensor
-        Positions of the frames [batch, T].
+        Positions of the frames [batch, frames].
     frames : torch.Tensor
         Frame indices, whole or not [n].
 
@@ -252,8 +260,10 @@ def salient_frames(salience, valid, spans, largest_share=1.0):
     )
     spans = (spans * valid).gather(1, order)
     limit = largest_share * spans.sum(dim=1, keepdim=True)
-    # By more than half of it within the limit.
-    fits = spans.cumsum(dim=1) - spans / 2 < torch.maximum(limit, spans[:, :1])
+    # By more than half of it within the limit; what is just half within must
+    # not depend on the order in which a runtime adds up.
+    limit = torch.maximum(limit, spans[:, :1]) - TIE
+    fits = spans.cumsum(dim=1) - spans / 2 < limit
     return above & fits.gather(1, order.argsort(dim=1))
 
 

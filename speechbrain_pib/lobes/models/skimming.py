@@ -22,6 +22,8 @@ from speechbrain_pib.lobes.models.feature_bank import (
     Query,
     interpolate_preview,
 )
+from speechbrain_pib.nnet.confidence import confidence
+from speechbrain_pib.nnet.losses import class_probabilities
 
 ATTENTIONS = ("soft", "hard")
 
@@ -195,7 +197,15 @@ class Skimmer(torch.nn.Module):
         self.step_classifier = torch.nn.Linear(hidden_size, num_classes)
         self.classifier = torch.nn.Linear(input_size, num_classes)
 
-    def forward(self, features, lengths=None, *, fetch=None, attention=None):
+    def forward(
+        self,
+        features,
+        lengths=None,
+        *,
+        fetch=None,
+        attention=None,
+        threshold=None,
+    ):
         """Skim a batch of videos.
 
         Arguments
@@ -213,15 +223,19 @@ class Skimmer(torch.nn.Module):
             looked at and no more; for a video that is over with index 0.
         attention : str
             As in the constructor (default: what was given there).
+        threshold : float
+            A video is over, too, when the probability of its best class is at
+            least this, the host then waits for the device after each look, and
+            nobody looks on when all are over (default: nobody asks).
 
         Returns
         -------
         output : SkimmingOutput
         """
         bank = self._bank(features, lengths, fetch)
-        return self._skim(bank, self._start(bank), attention)
+        return self._skim(bank, self._start(bank), attention, threshold)
 
-    def _skim(self, bank, start, attention):
+    def _skim(self, bank, start, attention, threshold=None):
         """Looks at the start, and as often again as is wanted."""
         attention = _check_attention(attention or self.attention)
         seen, looked_at, allowed = start
@@ -248,6 +262,10 @@ class Skimmer(torch.nn.Module):
                 }
             )
             counted = counted & allowed.any(dim=-1).all(dim=-1)
+            if threshold is not None:
+                counted = counted & ~self._is_sure(looks, threshold)
+                if not counted.any():
+                    break
             if number < self.looks:
                 allowed = self._exclude(allowed, selected)
                 seen, looked_at = self._look(bank, selected, joint, attention)
@@ -347,16 +365,28 @@ class Skimmer(torch.nn.Module):
             name: torch.stack([look[name] for look in looks], dim=1)
             for name in looks[0]
         }
-        share = seen["counted"].unsqueeze(-1).to(seen["features"].dtype)
-        total = (seen["features"] * share).cumsum(dim=1)
-        mean = total / share.cumsum(dim=1).clamp(min=1)
-        look_logits = self.classifier(mean)
+        look_logits = self._look_logits(seen["features"], seen["counted"])
         return SkimmingOutput(
             logits=look_logits[:, -1],
             look_logits=look_logits,
             state_logits=self.step_classifier(seen["states"]),
             **seen,
         )
+
+    def _look_logits(self, features, counted):
+        """Classifies the running mean of looks [batch, E, num_classes]."""
+        share = counted.unsqueeze(-1).to(features.dtype)
+        total = (features * share).cumsum(dim=1)
+        return self.classifier(total / share.cumsum(dim=1).clamp(min=1))
+
+    def _is_sure(self, looks, threshold):
+        """Boolean [batch], of what was seen so far."""
+        features, counted = (
+            torch.stack([look[name] for look in looks], dim=1)
+            for name in ("features", "counted")
+        )
+        logits = self._look_logits(features, counted)[:, -1]
+        return confidence(class_probabilities(logits)) >= threshold
 
     def macs(self, n_steps, looks=None):
         """Count the multiply-accumulate operations of skimming one video.

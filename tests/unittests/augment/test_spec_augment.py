@@ -27,7 +27,7 @@ def test_every_pass_misses_the_same_original_time_and_bands():
                 )
             hidden_bands = torch.zeros(32, dtype=torch.bool)
             for start, stop in masks[1][:, clip].T:
-                bands = torch.arange(32) + 0.5
+                bands = (torch.arange(32) + 0.5) / 32
                 hidden_bands |= (bands >= start) & (bands < stop)
             expected = hidden_time[:, None] | hidden_bands[None]
             assert torch.equal(changed[clip], expected)
@@ -36,7 +36,7 @@ def test_every_pass_misses_the_same_original_time_and_bands():
 def test_masks_are_no_wider_than_asked_and_differ_between_clips():
     torch.manual_seed(0)
     time, bands = SpecAugment(2, 25, 2, 27).draw(100, 400, 128, "cpu")
-    for intervals, width, size in ((time, 25, 400), (bands, 27, 128)):
+    for intervals, width, size in ((time, 25, 400), (128 * bands, 27, 128)):
         start, stop = intervals
         assert (start >= 0).all() and (stop <= size).all()
         assert (stop - start).max() <= width

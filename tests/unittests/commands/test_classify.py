@@ -16,6 +16,7 @@ from speechbrain.dataio import audio_io
 
 from speechbrain_pib.__main__ import main
 from speechbrain_pib.inference.classifiers import PlayItBackClassifier
+from speechbrain_pib.inference.onnx_classifier import OnnxClassifier
 from tests.helpers import FIXTURES, ROOT
 
 FOLDERS = FIXTURES / "inference_0.1"
@@ -142,6 +143,29 @@ def test_nobody_reads_on(exported, wav):
     assert process.wait() == 141
 
 
+def test_a_model_file_is_taken_in_place_of_a_folder(onnx_file, classify, wav):
+    pytest.importorskip("onnxruntime", reason="needs the extra onnx")
+    status, (line,), errors = classify(wav, "--json", folder=onnx_file.path)
+    assert status == 0 and not errors
+    described = json.loads(line)
+    heard = OnnxClassifier(onnx_file.path).listen_file(wav)
+    assert described["labels"][0]["score"] == round(
+        heard.probabilities.max().item(), 4
+    )
+    assert described["replays"] == [
+        [[round(start, 3), round(stop, 3)] for start, stop in heard.segments[0]]
+    ]
+
+
+def test_without_onnxruntime_a_line_says_what_to_install(
+    onnx_file, classify, wav, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    status, lines, (error,) = classify(wav, folder=onnx_file.path)
+    assert status == 1 and not lines
+    assert error.endswith("needs onnxruntime: pip install onnxruntime")
+
+
 def test_folders_that_cannot_be_loaded_are_one_line(classify, wav, tmp_path):
     (tmp_path / "hyperparams.yaml").write_text("model: [1, 2\n")
     for folder, reason in [
@@ -188,3 +212,10 @@ def test_videos_are_described_by_labels_and_looks(shared, tmp_path, capsys):
     assert described["file"] == str(video)
     assert len(described["labels"]) == 2
     assert described["looks"] and described["has_audio"] is False
+
+
+def test_a_budget_that_cannot_be_kept_is_one_line(classify, wav):
+    status, lines, errors = classify(wav, "--budget", "0.5")
+    assert status == 1 and not lines
+    (error,) = errors
+    assert "has no budget.json" in error

@@ -83,7 +83,7 @@ def test_defaults_and_choices_are_those_of_the_code():
     [
         ("", "required: COMMAND"),
         ("clasify", "invalid choice: 'clasify' (choose from"),
-        ("classify", "required: folder, file"),
+        ("classify", "required: model, file"),
         ("compare a.npz", "required: B/scores.npz"),
         ("pack-folder no a.hdf5", "there is no folder no;"),
         ("pack-folder {file} a.hdf5", "{file} is a file, not a folder"),

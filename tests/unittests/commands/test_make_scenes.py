@@ -42,14 +42,15 @@ def test_scenes_are_made_and_what_was_left_out_is_said(
     command = ["make-scenes", str(corpus), str(folder), "--seed", "3"]
     command += "--scenes_per_fold 4 --seconds 1.5 --event_seconds .1 .2".split()
     command += "--snr -5 5 --distractors 2 --sample_rate 8000".split()
+    command += ["--background_class", "none"]
     assert main(command) == 1
     printed = capsys.readouterr()
     (error,) = [line for line in printed.err.splitlines() if "dog" in line]
     assert "1-1Adog-A-0.wav is not an audio file" in error
     assert printed.out.splitlines() == [
-        f"{folder} has 4 scenes of each fold (1, 2) in 1 classes; 1 clips "
+        f"{folder} has 4 scenes of each fold (1, 2) in 2 classes; 1 clips "
         "left out",
-        f"Train on it with --data_folder={folder} --num_classes=1",
+        f"Train on it with --data_folder={folder} --num_classes=2",
     ]
     made = json.loads((folder / "scenes.json").read_text())
     asked = {
@@ -61,6 +62,7 @@ def test_scenes_are_made_and_what_was_left_out_is_said(
         "snr": [-5.0, 5.0],
         "distractors": 2,
         "sample_rate": 8000,
+        "background_class": "none",
     }
     assert asked.items() <= made.items()
     assert main([*command, "--json"]) == 1
@@ -70,7 +72,7 @@ def test_scenes_are_made_and_what_was_left_out_is_said(
     assert result == {
         "scenes_folder": str(folder),
         "folds": [1, 2],
-        "classes": ["dog"],
+        "classes": ["dog", "none"],
     }
 
 

@@ -41,6 +41,13 @@ def test_recordings_and_events_are_read_where_they_are(tmp_path):
     }
 
 
+def test_a_clip_may_have_no_event(tmp_path):
+    header = f"{HEADER},event_start,event_stop"
+    quiet, loud = read(tmp_path, header, "a.wav,1,none,,", "b.wav,1,dog,0,1")
+    assert quiet == {"ID": "a", "fold": 1, "label": "none"}
+    assert loud["event_stop"] == 1.0
+
+
 @pytest.mark.parametrize(
     "times", ["1.0,1.0", "-1,1", "0,inf", "nan,1", "0,", "0,soon", "0"]
 )

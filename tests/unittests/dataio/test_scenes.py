@@ -233,6 +233,11 @@ def test_files_of_other_rates_and_formats_are_taken(corpus, tmp_path):
             "fold 2 has 6 clips of events and 0 of backgrounds",
         ),
         (
+            lambda rows: rows,
+            change(background_class="rain"),
+            "has a category rain; choose another name",
+        ),
+        (
             lambda rows: [row for row in rows if row["category"] != "wind"],
             SETTINGS,
             "fold 1 has only rain as a background",
@@ -253,6 +258,35 @@ def test_without_distractors_one_background_will_do(corpus, tmp_path):
     made, rows = make(corpus, tmp_path / "scenes", settings)
     assert made.classes == ["cat", "dog", "wind"]
     assert {row["distractors"] for row in rows} == {""}
+
+
+def test_scenes_without_an_event_are_a_class(corpus, tmp_path):
+    settings = change(background_class="background")
+    made, rows = make(corpus, tmp_path / "scenes", settings)
+    assert made.classes == ["background", "cat", "dog"]
+    counts = Counter((row["fold"], row["category"]) for row in rows)
+    assert counts == dict.fromkeys(itertools.product("123", made.classes), 4)
+    for row in rows:
+        empty = row["category"] == "background"
+        for name in ("event_start", "event_stop", "snr", "event"):
+            assert (row[name] == "") == empty
+        assert row["background"] and row["distractors"]
+    # A manifest says where the events are only if each clip has one.
+    load_recipe_module("ESC50", "esc50_prepare").prepare_esc50(
+        str(tmp_path / "scenes"), str(tmp_path / "save"), test_fold=3
+    )
+    columns = {"ID", "duration", "wav", "label"}
+    assert set(read_rows(tmp_path / "save/test.csv")[0]) == columns
+
+
+def test_a_scene_without_an_event_holds_its_background(corpus, tmp_path):
+    options = {"distractors": 0, "background_class": "background"}
+    _, rows = make(corpus, tmp_path / "scenes", change(**options))
+    for row in rows:
+        samples, _ = soundfile.read(tmp_path / "scenes/audio" / row["filename"])
+        powers = np.square(samples).reshape(20, -1).mean(axis=1)
+        steady = powers.max() < 2 * powers.min()
+        assert steady == (row["category"] == "background")
 
 
 def test_bad_folders_are_an_error(corpus, tmp_path):

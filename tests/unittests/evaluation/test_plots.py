@@ -101,7 +101,7 @@ def test_marks_are_where_the_segment_is(tmp_path):
 
 def test_shapes_that_do_not_fit_are_an_error(tmp_path):
     path = tmp_path / "clip.png"
-    with pytest.raises(ValueError, match="passes, frames"):
+    with pytest.raises(ValueError, match="times .frames. of each pass"):
         plot_replays(np.zeros((2, 9, 4)), np.zeros((2, 8)), [[]], path)
     with pytest.raises(ValueError, match="lists of segments"):
         draw(path, 3, [[]])

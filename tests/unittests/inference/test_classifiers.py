@@ -408,3 +408,49 @@ def test_slow_bfloat16_is_warned_of(exported, monkeypatch, caplog):
         )
         warned = "cpu has no instructions for bfloat16" in caplog.text
         assert warned is (precision == "bf16")
+
+
+def load_with(budget, folder):
+    """Load a folder with a budget."""
+    return PlayItBackClassifier.from_hparams(
+        folder, budget=budget, run_opts={"device": "cpu"}
+    )
+
+
+def test_the_full_budget_changes_nothing(with_budgets, classifier):
+    wavs = torch.stack([sound(2.4, seed) for seed in range(3)])
+    expected = classifier.classify_batch(wavs)[0]
+    heard = load_with(1, with_budgets).classify_batch(wavs)[0]
+    torch.testing.assert_close(heard, expected)
+
+
+def test_a_single_pass_replays_nothing(with_budgets, exported):
+    heard = load_with("0.4", with_budgets).listen_batch(sound(1.0))[0]
+    assert heard.segments == [[], []]
+    with torch.no_grad():
+        first = exported.model(sound(1.0).unsqueeze(0)).pass_logits[0, 0]
+    torch.testing.assert_close(heard.probabilities, first.softmax(dim=0))
+
+
+def test_windows_that_are_sure_are_left(with_budgets, classifier):
+    """Those of which some pass gives a class the probability of the table."""
+    limited = load_with("1.6GMAC", with_budgets)
+    for seed in range(4):
+        wav = sound(1.0, seed)
+        with torch.no_grad():
+            output = classifier.mods.model(wav.unsqueeze(0))
+        said = [*output.pass_logits[0, :2], output.logits[0]]
+        said = [logits.softmax(dim=0) for logits in said]
+        expected = next((p for p in said if p.max() >= 0.375), said[-1])
+        heard = limited.listen_batch(wav)[0].probabilities
+        torch.testing.assert_close(heard, expected)
+
+
+def test_a_folder_without_budgets_is_an_error(exported, with_budgets):
+    with pytest.raises(FileNotFoundError, match="has no budget.json"):
+        load_with(0.5, exported.folder)
+    with pytest.raises(ValueError, match="less than a single pass"):
+        load_with(0.1, with_budgets)
+    (with_budgets / "budget.json").write_text("{}")
+    with pytest.raises(ValueError, match="budget.json of .* is damaged"):
+        load_with(0.5, with_budgets)

@@ -17,7 +17,7 @@ def random_output(passes=2, classes=5):
         segment_logits=torch.randn(4, passes, classes),
         explored_logits=torch.randn(4, classes),
         preferences=torch.randn(4, passes - 1, 2).softmax(-1),
-        attention=torch.rand(4, passes, 13),
+        attention=torch.rand(passes, 4, 13).unbind(),
     )
 
 
@@ -110,7 +110,7 @@ def test_single_label_terms_by_hand():
         return -logits.log_softmax(-1)[range(4), labels].mean()
 
     passes = sum(nll(output.pass_logits[:, p]) for p in range(2))
-    area = (output.attention.mean(dim=2) - 0.4).square().mean()
+    area = (torch.stack(output.attention).mean(dim=2) - 0.4).square().mean()
     expected = nll(output.logits) + 0.1 * passes
     expected += 0.2 * slow_selection(output, targets, [5]) + 0.3 * area
     assert losses["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
@@ -147,7 +147,7 @@ def test_the_attention_is_drawn_to_what_explains_the_target(multi_label):
         segment_logits=heard.unsqueeze(1).expand(3, 2, 4),
         explored_logits=torch.stack([errs, knows, knows]),
         preferences=inside / inside.sum(dim=2, keepdim=True),
-        attention=torch.rand(3, 2, 13),
+        attention=torch.rand(2, 3, 13).unbind(),
     )
     targets = torch.eye(4)[[0, 0, 0]]
     PlayItBackLoss(multi_label)(output, targets)["selection"].backward()
@@ -167,7 +167,7 @@ def test_what_is_sure_and_wrong_is_still_learned_from(multi_label):
         segment_logits=heard,
         explored_logits=heard.detach()[:, 1],
         preferences=torch.full((1, 1, 2), 0.5),
-        attention=torch.rand(1, 2, 13),
+        attention=torch.rand(2, 1, 13).unbind(),
     )
     PlayItBackLoss(multi_label)(output, torch.eye(3)[:1])[
         "selection"
@@ -184,7 +184,7 @@ def test_what_is_preferred_learns_the_most():
         segment_logits=replayed,
         explored_logits=torch.zeros(2, 4),
         preferences=torch.tensor([[[0.9, 0.1]], [[0.1, 0.9]]]),
-        attention=torch.rand(2, 2, 13),
+        attention=torch.rand(2, 2, 13).unbind(),
     )
     PlayItBackLoss()(output, torch.eye(4)[:2])["selection"].backward()
     of_replay = replayed.grad[:, 1].abs().sum(dim=1)
@@ -195,10 +195,10 @@ def test_what_is_preferred_learns_the_most():
 def test_the_area_is_zero_at_the_share_and_rises_to_both_sides(share):
     def area(mean):
         # Some of it on every step, or all of it on a few.
-        attention = torch.full((1, 2, 20), mean)
-        attention[0, 1] = 0.0
-        attention[0, 1, : round(20 * mean)] = 1.0
-        output = random_output()._replace(attention=attention)
+        attention = torch.full((2, 1, 20), mean)
+        attention[1, 0] = 0.0
+        attention[1, 0, : round(20 * mean)] = 1.0
+        output = random_output()._replace(attention=attention.unbind())
         return PlayItBackLoss(share=share)(output, torch.eye(5)[:4])["area"]
 
     assert area(share).item() == pytest.approx(0.0, abs=1e-12)

@@ -70,6 +70,14 @@ def test_train_folds_can_be_chosen(corpus, tmp_path):
     assert {name[0] for name in read(tmp_path / "s", "train")} == {"3"}
 
 
+def test_a_fold_to_choose_on_is_neither_trained_nor_tested_on(corpus, tmp_path):
+    esc50.prepare_esc50(
+        str(corpus), str(tmp_path / "s"), test_fold=2, valid_fold=1
+    )
+    for split, fold in (("train", "3"), ("valid", "1"), ("test", "2")):
+        assert {name[0] for name in read(tmp_path / "s", split)} == {fold}
+
+
 def test_audio_in_another_format_is_taken(corpus, tmp_path):
     for name, extension in (("1-0-A-0", "ogg"), ("1-1-A-1", "flac")):
         (corpus / "audio" / f"{name}.wav").unlink()
@@ -130,7 +138,13 @@ def test_of_several_copies_a_whole_one_is_taken(corpus, tmp_path):
         ({"test_fold": 5}, r"folds \[1, 2, 3\], but not \[5\]"),
         ({"test_fold": 1, "train_folds": [2, 7]}, r"but not \[7\]"),
         ({"test_fold": 1, "train_folds": [1, 2]}, "both trained and tested"),
-        ({"test_fold": 1, "train_folds": []}, "none to train on"),
+        ({"test_fold": 1, "train_folds": []}, "no fold to train on"),
+        ({"test_fold": 1, "valid_fold": 1}, "both validated and tested"),
+        (
+            {"test_fold": 1, "valid_fold": 2, "train_folds": [2]},
+            "both trained and validated",
+        ),
+        ({"test_fold": 1, "valid_fold": 9}, r"but not \[9\]"),
     ],
 )
 def test_senseless_folds_are_an_error(corpus, tmp_path, folds, message):

@@ -6,6 +6,7 @@ Authors
 """
 
 import functools
+import importlib
 import json
 import math
 import os
@@ -23,6 +24,7 @@ from speechbrain_pib.dataio.manifest import write_manifest
 from speechbrain_pib.dataio.manifest_dataset import ManifestDataset
 from speechbrain_pib.nnet.schedulers import WarmupCosine
 from speechbrain_pib.training.classification import ClassificationBrain
+from speechbrain_pib.training.experiment import end_processes
 from speechbrain_pib.training.loggers import TrainLoggers
 from speechbrain_pib.training.optimizers import build_optimizer
 
@@ -471,9 +473,17 @@ def train_on_rank(rank, folder):
     one of two processes that is not finite."""
     torch.set_num_threads(1)
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2")
+    importlib.import_module("torch._dynamo")  # as begin_processes does
     torch.distributed.init_process_group(
         "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2
     )
+    # Nothing of the training may hold the group when it ends.
+    torch.save(train_whole_and_killed(folder), folder / f"{rank}.pt")
+    end_processes()
+
+
+def train_whole_and_killed(folder):
+    """Train both runs in a process group, and give what came of them."""
 
     def make(name):
         brain = make_brain(
@@ -492,16 +502,12 @@ def train_on_rank(rank, folder):
     fit(make("killed"), folder, count=48, kill_at=5)
     resumed = make("killed")
     fit(resumed, folder, count=48)
-    torch.save(
-        {
-            "whole": state_of(whole),
-            "resumed": state_of(resumed),
-            "drawn": whole.drawn,
-            "drawn after the kill": resumed.drawn,
-        },
-        folder / f"{rank}.pt",
-    )
-    torch.distributed.destroy_process_group()
+    return {
+        "whole": state_of(whole),
+        "resumed": state_of(resumed),
+        "drawn": whole.drawn,
+        "drawn after the kill": resumed.drawn,
+    }
 
 
 def test_two_processes_skip_together_and_resume_exactly(tmp_path):

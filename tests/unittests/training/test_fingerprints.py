@@ -4,6 +4,8 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+import re
+
 import pytest
 
 from speechbrain_pib.training.fingerprints import (
@@ -22,35 +24,39 @@ HPARAMS = [
     if path.name != "miniature.yaml"
 ]
 IDS = ["/".join(path.parts[-3::2]) for path in HPARAMS]
-GIVEN = "data_folder: /data"
 
 
-def changes(path, overrides):
+def given(path):
+    """Values of the options that a hyperparameter file leaves to its user."""
+    names = re.findall(r"^(\w+): !PLACEHOLDER", path.read_text(), re.MULTILINE)
+    return dict.fromkeys(names, "/data")
+
+
+def changes(path, **overrides):
     """What overrides change."""
     return find_changes(
-        describe_options(path, GIVEN),
-        describe_options(path, f"{GIVEN}\n{overrides}"),
+        describe_options(path, given(path)),
+        describe_options(path, {**given(path), **overrides}),
         may_differ=MAY_DIFFER,
     )
 
 
 @pytest.mark.parametrize("path", HPARAMS, ids=IDS)
 def test_an_option_is_named_alone(path):
-    assert changes(path, "seed: 7") == {"seed": (1234, 7)}
+    assert changes(path, seed=7) == {"seed": (1234, 7)}
     name = "student_lr" if path.name == "imgaud2vid.yaml" else "lr"
-    assert list(changes(path, f"{name}: 7.0")) == [name]
-    (pair,) = changes(path, f"{name}: 7.0").values()
-    assert pair[1] == 7.0
+    ((changed, (_, value)),) = changes(path, **{name: 7.0}).items()
+    assert (changed, value) == (name, 7.0)
 
 
 @pytest.mark.parametrize("path", HPARAMS, ids=IDS)
 def test_options_that_may_differ_are_no_change_wherever_they_are_used(path):
-    options = describe_options(path, GIVEN)
+    options = describe_options(path, given(path))
     free = [name for name in options if name in MAY_DIFFER]
     assert {"output_folder", "num_workers", "test_batch_size"} <= {*free}
     for name in free:
         value = 77 if isinstance(options[name], int) else "other"
-        other = describe_options(path, {"data_folder": "/data", name: value})
+        other = describe_options(path, {**given(path), name: value})
         pair = describe_contents(options), describe_contents(other)
         assert not find_changes(*pair, may_differ=MAY_DIFFER), name
 
@@ -59,7 +65,7 @@ def test_the_list_of_what_may_differ_names_options_that_there_are():
     known = {"processes", "precision", "auto_mix_prec", "bfloat16_mix_prec"}
     known |= {"max_grad_norm", "grad_accumulation_factor", "debug"}
     for path in HPARAMS:
-        options = describe_options(path, GIVEN)
+        options = describe_options(path, given(path))
         known |= {name.split(".")[0].split("[")[0] for name in options}
     assert not MAY_DIFFER - known
     assert not MAY_DIFFER_IN_TESTS - known
@@ -97,7 +103,7 @@ def test_nothing_is_built_and_files_stay_as_they_are(tmp_path):
 
 def test_an_unknown_override_is_an_error_as_in_hyperpyyaml():
     with pytest.raises(KeyError, match="lrr"):
-        describe_options(HPARAMS[0], f"{GIVEN}\nlrr: 1")
+        describe_options(HPARAMS[0], {**given(HPARAMS[0]), "lrr": 1})
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,8 @@
 """Foreign weights are renamed, and nothing is loaded silently wrong."""
 
 import json
-import pickle
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 
@@ -20,7 +18,6 @@ from speechbrain_pib.utils.weights import (
     load_playitback,
     load_strictly,
     load_weights,
-    read_state,
 )
 from tests.helpers import FIXTURES, read_published
 
@@ -93,7 +90,7 @@ def test_a_checkpoint_of_the_published_code_gives_its_numbers(tmp_path):
     load_playitback(model, str(tmp_path / "x2.pyth"))
     logits = model.backbone(fixture["log_mel"][:, 0])[1]
     assert (logits - fixture["encoder_logits"]).abs().max() < 1e-5
-    grids = fixture["decoder_input"].permute(1, 0, 3, 4, 2)
+    grids = fixture["decoder_input"].permute(0, 1, 3, 4, 2)
     logits = model.decoder(grids)[0]
     assert (logits - fixture["decoder_logits"]).abs().max() < 1e-5
 
@@ -126,14 +123,6 @@ def test_flipped_bytes_are_noticed(tmp_path, load, share, flipped):
         load(MViTv2(5, "nano"), str(path))
 
 
-def test_a_file_cut_short_is_called_incomplete(tmp_path):
-    path = tmp_path / "weights.ckpt"
-    torch.save(MViTv2(5, "nano").state_dict(), path)
-    path.write_bytes(path.read_bytes()[:100000])
-    with pytest.raises(ValueError, match="weights.ckpt is damaged or incompl"):
-        read_state(str(path))
-
-
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_weights_that_are_not_finite_are_refused(tmp_path, value):
     path = tmp_path / "weights.ckpt"
@@ -142,33 +131,6 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, value):
     torch.save(state, path)
     with pytest.raises(ValueError, match="not finite, such as norm.bias"):
         load_backbone(MViTv2(5, "nano"), str(path))
-
-
-@pytest.mark.parametrize(
-    "prefix",
-    ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."],
-)
-def test_names_of_wrapped_modules_are_unwrapped(tmp_path, prefix):
-    module = torch.nn.ModuleDict({"module": torch.nn.Linear(2, 2)})
-    state = module.state_dict()
-    path = str(tmp_path / "weights.ckpt")
-    torch.save({prefix + name: value for name, value in state.items()}, path)
-    # A module that is itself called so, beside another, keeps its name.
-    state["other"] = torch.ones(1)
-    own = str(tmp_path / "own.ckpt")
-    torch.save(state, own)
-    assert read_state(path).keys() == {"weight", "bias"}
-    assert read_state(own).keys() == state.keys()
-
-
-def test_numbers_of_numpy_may_lie_beside_the_weights(tmp_path):
-    path = str(tmp_path / "weights.ckpt")
-    metrics = {
-        kind.__name__: kind(1)
-        for kind in (np.float64, np.float32, np.int64, np.int32, np.bool_)
-    }
-    torch.save({"state_dict": {"bias": torch.ones(2)}, **metrics}, path)
-    assert torch.equal(read_state(path)["bias"], torch.ones(2))
 
 
 def test_a_patch_embedding_of_another_kind_is_named(tmp_path):
@@ -180,32 +142,15 @@ def test_a_patch_embedding_of_another_kind_is_named(tmp_path):
         load_backbone(MViTv2(5, "nano"), path)
 
 
-class Hostile:
-    """Would run a command when unpickled."""
-
-    def __reduce__(self):
-        return (exec, ("raise SystemExit('code of a stranger ran')",))
-
-
-def test_a_hostile_file_is_data_not_code(tmp_path):
-    path = tmp_path / "hostile.ckpt"
-    path.write_bytes(pickle.dumps({"weight": Hostile()}))
-    with pytest.raises(ValueError, match="hostile.ckpt"):
-        read_state(str(path))
-
-
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="absent.ckpt"):
-        read_state(str(tmp_path / "absent.ckpt"))
-
-
 def test_a_head_for_other_classes_cannot_stay_frozen(tmp_path):
     path = str(tmp_path / "backbone.ckpt")
     torch.save(MViTv2(5, "nano").state_dict(), path)
 
-    def start(num_classes, freeze):
+    def start(num_classes, freeze, replay_backbone=None):
         model = SimpleNamespace(
-            backbone=MViTv2(num_classes, "nano"), freeze_backbone=freeze
+            backbone=MViTv2(num_classes, "nano"),
+            replay_backbone=replay_backbone,
+            freeze_backbone=freeze,
         )
         _start_backbone({"model": model, "pretrained_backbone": path})
 
@@ -213,21 +158,5 @@ def test_a_head_for_other_classes_cannot_stay_frozen(tmp_path):
     start(7, freeze=False)
     with pytest.raises(ValueError, match="other classes: train a backbone"):
         start(7, freeze=True)
-
-
-@pytest.mark.parametrize(
-    "value, named",
-    [
-        (SimpleNamespace(a=1), "types.SimpleNamespace"),
-        (print, "print"),
-        (3, ""),
-    ],
-)
-def test_nobody_is_told_to_run_what_a_file_holds(tmp_path, value, named):
-    path = str(tmp_path / "weights.ckpt")
-    torch.save({"weight": value}, path)
-    with pytest.raises(ValueError, match="weights.ckpt") as error:
-        read_state(path)
-    message = str(error.value)
-    assert named in message and len(message.splitlines()) == 1
-    assert "weights_only" not in message and error.value.__cause__ is None
+    with pytest.raises(ValueError, match="of the replays is frozen"):
+        start(5, freeze=True, replay_backbone=MViTv2(5, "nano"))

@@ -16,6 +16,7 @@ from speechbrain_pib.lobes.models.replay import (
 )
 from speechbrain_pib.lobes.models.slot_attention import SlotSelector
 from speechbrain_pib.nnet.losses import PlayItBackLoss
+from tests.helpers import check_clips_are_heard_alone
 
 HOP, FRAMES, CLASSES = 200, 100, 5
 
@@ -60,7 +61,7 @@ def test_every_number_of_replays_has_its_passes(replays, device):
     passes = replays + 1
     assert output.logits.shape == (3, CLASSES)
     assert output.pass_logits.shape == (3, passes, CLASSES)
-    assert output.centres.shape == (3, passes, FRAMES)
+    assert [x.shape for x in output.centres] == passes * [(3, FRAMES)]
     assert output.embeddings.shape == (3, 16)
     assert output.masks.shape == (3, passes, FRAMES)
     assert output.segment_logits.shape == (3, passes, CLASSES)
@@ -151,15 +152,7 @@ def test_evaluation_is_deterministic_and_independent_of_the_batch(
 ):
     fbank = MultiHopFbank(HOP, FRAMES, n_mels=32, win_hops=win_hops)
     model = build(3, fbank=fbank).to(device).eval()
-    wavs = noise().to(device)
-    with torch.no_grad():
-        together, again = model(wavs), model(wavs)
-        assert torch.equal(together.logits, again.logits)
-        for clip in range(3):
-            alone = model(wavs[clip : clip + 1])
-            assert torch.equal(alone.masks[0], together.masks[clip])
-            difference = alone.logits[0] - together.logits[clip]
-            assert difference.abs().max() < 1e-5
+    check_clips_are_heard_alone(model, noise().to(device))
 
 
 def test_a_nan_clip_does_not_touch_its_neighbours():
@@ -200,18 +193,16 @@ def test_replays_are_laid_out_by_the_selection_of_the_pass_before(refinement):
         inside = 1 + replay * refinement
         density = replay_density(output.masks[:, replay - 1], inside)
         expected = (frame_positions(density) - 0.5) * HOP
-        assert torch.equal(output.centres[:, replay], expected)
+        assert torch.equal(output.centres[replay], expected)
 
 
 def test_given_masks_replace_the_selection():
     model = build(1).eval()
     masks = torch.zeros(3, 1, FRAMES, dtype=torch.bool)
     uniform = model(noise(), masks=masks)
-    assert torch.allclose(
-        uniform.centres[:, 1], uniform.centres[:, 0], atol=1e-2
-    )
+    assert torch.allclose(uniform.centres[1], uniform.centres[0], atol=1e-2)
     masks[:, :, 20:40] = True
-    inside = model(noise(), masks=masks).centres[0, 1] / HOP
+    inside = model(noise(), masks=masks).centres[1][0] / HOP
     inside = ((inside >= 19.5) & (inside < 39.5)).sum().item()
     assert inside == pytest.approx(FRAMES * 40 / 120, abs=1)
 
@@ -225,7 +216,7 @@ def test_each_replay_has_its_own_mask():
     for replay in (1, 2):
         density = replay_density(masks[:, replay - 1], replay + 1)
         expected = (frame_positions(density) - 0.5) * HOP
-        assert torch.equal(centres[:, replay], expected)
+        assert torch.equal(centres[replay], expected)
 
 
 def test_the_decoder_is_told_the_original_time_of_each_step():
@@ -237,13 +228,13 @@ def test_the_decoder_is_told_the_original_time_of_each_step():
     steps = model.backbone.token_positions(FRAMES)
     (times,) = told
     uniform = torch.linspace(-1, 1, len(steps)).expand(3, -1)
-    torch.testing.assert_close(times[:, 0], uniform)
+    torch.testing.assert_close(times[0], uniform)
     first, last = steps[0] * HOP, steps[-1] * HOP
     for clip in range(3):
         for replay in (1, 2):
-            samples = np.interp(steps, np.arange(FRAMES), centres[clip, replay])
+            samples = np.interp(steps, np.arange(FRAMES), centres[replay][clip])
             expected = 2 * (samples - first.item()) / (last - first).item() - 1
-            seen = times[clip, replay].numpy()
+            seen = times[replay][clip].numpy()
             np.testing.assert_allclose(seen, expected, atol=1e-4)
             assert np.abs(seen - uniform[clip].numpy()).max() > 0.01
 
@@ -263,16 +254,16 @@ def test_the_selector_is_told_of_the_padding():
     output = model(noise(), lengths)
     steps = model.backbone.token_positions(FRAMES)
     for replay in range(2):
-        frames = output.centres[:, replay] / HOP
+        frames = output.centres[replay] / HOP
         heard = torch.stack(
             [frames[:, int(step)] <= lengths * FRAMES - 0.5 for step in steps],
             dim=1,
         )
-        grid = output.grids[:, replay]
+        grid = output.grids[replay]
         attention = model.selector(grid, heard)[:, 0] * heard
-        torch.testing.assert_close(output.attention[:, replay], attention)
+        torch.testing.assert_close(output.attention[replay], attention)
         untold = model.selector(grid)[:, 0] * heard
-        assert not torch.allclose(output.attention[:2, replay], untold[:2])
+        assert not torch.allclose(output.attention[replay][:2], untold[:2])
 
 
 @pytest.mark.parametrize("largest_share", [0.05, 0.2, 1.0])
@@ -281,7 +272,7 @@ def test_the_highest_foreground_above_its_mean_is_selected(largest_share):
     output = model(noise())
     steps = model.backbone.token_positions(FRAMES)
     for clip in range(3):
-        foreground = model.selector(output.grids[clip])[0, 0]
+        foreground = model.selector(output.grids[0][clip : clip + 1])[0, 0]
         salience = np.interp(np.arange(FRAMES), steps, foreground.detach())
         above = np.flatnonzero(salience > salience.mean() + 1e-6)
         order = above[np.argsort(-salience[above], kind="stable")]
@@ -319,7 +310,7 @@ def test_each_pass_is_also_heard_by_itself():
     model = build(2).eval()
     output = model(noise())
     for number in range(3):
-        logits = model.backbone(output.log_mel[:, number])[1]
+        logits = model.backbone(output.log_mel[number])[1]
         torch.testing.assert_close(
             output.segment_logits[:, number], logits, atol=1e-5, rtol=1e-4
         )
@@ -373,7 +364,7 @@ def test_frames_of_a_replay_have_the_hop_at_which_they_lie():
     assert (heard[0][1] == HOP).all()
     for replay in (1, 2):
         centres, hops = heard[replay]
-        assert torch.equal(centres, output.centres[:, replay])
+        assert torch.equal(centres, output.centres[replay])
         cells = (centres / HOP + 0.5).long().tolist()
         compared = 0
         for clip in range(3):
@@ -399,9 +390,9 @@ def test_preferences_compare_the_attention_of_each_pass_in_a_slow_loop():
     steps = model.backbone.token_positions(FRAMES)
     for clip in range(3):
         for replay in range(2):
-            attention = output.attention[clip, replay].detach().numpy()
+            attention = output.attention[replay][clip].detach().numpy()
             salience = np.interp(np.arange(FRAMES), steps, attention)
-            cells = (output.centres[clip, replay] / HOP + 0.5).long()
+            cells = (output.centres[replay][clip] / HOP + 0.5).long()
             means = []
             for mask in (output.masks[clip, replay], segment[clip]):
                 inside = [
@@ -454,14 +445,14 @@ def test_training_hides_the_same_original_time_from_every_pass():
     wavs = noise()
     output = model(wavs)
     for replay in range(3):
-        centres = output.centres[:, replay]
+        centres = output.centres[replay]
         clean = model.fbank(wavs, centres)
         masked = augment(clean, centres / HOP + 0.5, augment.drawn)
-        assert torch.equal(output.log_mel[:, replay], masked)
+        assert torch.equal(output.log_mel[replay], masked)
         assert not torch.equal(masked, clean)
     output = model.eval()(wavs)
-    clean = model.fbank(wavs, output.centres[:, 0])
-    assert torch.equal(output.log_mel[:, 0], clean)
+    clean = model.fbank(wavs, output.centres[0])
+    assert torch.equal(output.log_mel[0], clean)
 
 
 @pytest.mark.parametrize("win_hops", [None, 4])
@@ -472,14 +463,14 @@ def test_a_finer_replay_shows_what_the_waveform_holds(win_hops):
     output = model(wavs)
     hops = heard[1][1]
     for clip in range(3):
-        centres = output.centres[clip, 1]
+        centres = output.centres[1][clip]
         for frame in (0, 33, 66, 99):
             only = slice(frame, frame + 1)
             expected = model.fbank(
                 wavs[clip : clip + 1], centres[only], hops[clip, only]
             )
             torch.testing.assert_close(
-                output.log_mel[clip, 1, frame], expected[0, 0]
+                output.log_mel[1][clip, frame], expected[0, 0]
             )
 
 
@@ -505,6 +496,38 @@ def test_bfloat16_stays_close_to_float32(device):
         with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
             rough = model(wavs, masks=masks).logits.float()
     assert (rough - exact).norm() / exact.norm() < 2e-2
+
+
+def test_replays_of_some_clips_go_on_from_a_first_listen_to_all(monkeypatch):
+    model, wavs = build(2).eval(), noise(4)
+    with torch.no_grad():
+        whole, first = model(wavs), model(wavs, replays=0)
+        assert torch.equal(first.logits, first.pass_logits[:, 0])
+        assert torch.allclose(first.logits, whole.pass_logits[:, 0], atol=1e-5)
+        rows = torch.tensor([3, 1])
+        heard = []
+        listen = model._listen
+        monkeypatch.setattr(
+            model, "_listen", lambda *x: heard.append(x) or listen(*x)
+        )
+        again = model(wavs[rows], first=first.of_clips(rows))
+        assert len(heard) == 2
+        # Replay by replay it is the same.
+        steps = model(wavs, first=model(wavs, first=first, replays=1))
+    assert len(heard) == 4
+    expected = whole.of_clips(rows)
+    for name in ("logits", "pass_logits", "masks"):
+        close(getattr(expected, name).float(), getattr(again, name).float())
+        close(getattr(whole, name).float(), getattr(steps, name).float())
+    for name in ("attention", "centres"):
+        for index in range(3):
+            close(getattr(expected, name)[index], getattr(again, name)[index])
+            close(getattr(whole, name)[index], getattr(steps, name)[index])
+
+
+def close(expected, found):
+    """Check that two tensors are equal but for rounding."""
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-5)
 
 
 def test_wrong_crop_length_is_an_error():

@@ -278,3 +278,33 @@ def test_products_with_keys_are_the_same_in_either_order(dtype):
     products = _products(query, keys)
     assert products.dtype == dtype
     torch.testing.assert_close(products.double(), expected, atol=0.1, rtol=0.1)
+
+
+def test_nobody_looks_on_at_a_video_that_is_sure():
+    skimmer = random_skimmer(attention="hard")
+    features = random_features(batch=6)
+    with torch.no_grad():
+        whole = skimmer(features)
+        sure = whole.look_logits.softmax(dim=-1).amax(dim=-1)
+        threshold = sure[:, :-1].amax(dim=1).median().item() + 1e-4
+        output = skimmer(features, threshold=threshold)
+    for video in range(6):
+        ends = [n for n in range(5) if sure[video, n] >= threshold] + [4]
+        assert output.counted[video].sum() == ends[0] + 1
+        assert_close(output.logits[video], whole.look_logits[video, ends[0]])
+    assert 1 < len(output.counted.sum(dim=1).unique())
+
+
+def test_nothing_is_fetched_for_a_video_that_is_sure_at_once():
+    skimmer, fetched = random_skimmer(attention="hard"), []
+    features = random_features(batch=1)
+
+    def fetch(stream, indices):
+        fetched.append(stream)
+        return features[stream][:, int(indices[0])]
+
+    with torch.no_grad():
+        whole = skimmer(features)
+        output = skimmer(features, fetch=fetch, threshold=0.0)
+    assert not fetched and output.look_logits.shape[1] == 1
+    assert_close(output.logits, whole.look_logits[:, 0])

@@ -1,0 +1,152 @@
+"""Inference folders of published networks, from their weights alone.
+
+Authors
+ * The speechbrain_pib developers 2026
+"""
+
+import csv
+import os
+
+from hyperpyyaml import load_hyperpyyaml
+from speechbrain.dataio.encoder import CategoricalEncoder
+
+from speechbrain_pib.inference.export import HYPERPARAMS
+from speechbrain_pib.inference.folders import write_inference_folder
+from speechbrain_pib.inference.model_cards import write_card
+from speechbrain_pib.utils.weight_files import read_state
+from speechbrain_pib.utils.weights import load_weights
+
+MODEL = """\
+model: !new:speechbrain_pib.lobes.models.playitback.PlayItBack
+    fbank: !new:speechbrain_pib.lobes.pretrained_features.PretrainedFbank
+        network: {network}
+    backbone: !new:{backbone}
+        num_classes: {num_classes}
+"""
+NETWORKS = {
+    "yamnet": {
+        "backbone": "speechbrain_pib.lobes.models.yamnet.YAMNet",
+        "description": "[YAMNet](https://github.com/tensorflow/models/tree/"
+        "master/research/audioset/yamnet) of Google",
+        "dataset": "AudioSet",
+        "license_id": "apache-2.0",
+        "classes": "yamnet_class_map.csv",
+    },
+}
+
+
+def write_pretrained(folder, network, weights, classes=None):
+    """Writes the inference folder of a published network.
+
+    Nothing is trained. `PlayItBackClassifier.from_hparams` loads the folder.
+
+    Arguments
+    ---------
+    folder : str
+        Where to write. A folder written here before is replaced.
+    network : str
+        A key of NETWORKS: "yamnet".
+    weights : str
+        Its weights, as `read_state` takes them.
+    classes : str
+        CSV file with the columns "index" and "display_name" (default: that of
+        the network's release, beside the weights).
+
+    Returns
+    -------
+    num_classes : int
+
+    Raises
+    ------
+    ValueError
+        Names each entry of the weights that does not match; or if the classes
+        are not as many as those of the weights.
+    FileExistsError
+        If the folder holds something that was not written here.
+
+    Example
+    -------
+    >>> write_pretrained("out", "yamnet", "yamnet.h5")  # doctest: +SKIP
+    521
+    """
+    settings = NETWORKS[network]
+    if classes is None:
+        classes = os.path.join(os.path.dirname(weights), settings["classes"])
+    labels = read_classes(classes)
+    text = MODEL.format(
+        network=network,
+        backbone=settings["backbone"],
+        num_classes=len(labels),
+    )
+    model = load_hyperpyyaml(text)["model"]
+    state = model.backbone.convert_weights(read_state(weights))
+    load_weights(model.backbone, state, weights)
+    sample_rate = model.fbank.sample_rate
+    card = write_card(
+        "pretrained.md",
+        title=f"{network} on {settings['dataset']}",
+        dataset=settings["dataset"],
+        metrics={},
+        command=f"speechbrain-pib pretrained {network} WEIGHTS FOLDER",
+        task="audio-classification",
+        license_id=settings["license_id"],
+        network=settings["description"],
+        num_classes=len(labels),
+        sample_rate=sample_rate,
+        seconds=f"{model.fbank.n_samples / sample_rate:g}",
+    )
+    hyperparams = HYPERPARAMS.format(
+        sample_rate=sample_rate,
+        views=1,
+        multi_label=True,
+        tasks="null",
+        model=text,
+    )
+    texts = {"hyperparams.yaml": hyperparams, "README.md": card}
+    write_inference_folder(
+        folder, "PlayItBackClassifier", texts, {"model": model}, labels
+    )
+    return len(labels)
+
+
+def read_classes(path):
+    """Reads the classes of AudioSet, or of a part of it.
+
+    Arguments
+    ---------
+    path : str
+        CSV file with the columns "index" and "display_name".
+
+    Returns
+    -------
+    labels : speechbrain.dataio.encoder.CategoricalEncoder
+        Class index to label.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or the classes are not numbered from 0 on.
+
+    Example
+    -------
+    >>> path = getfixture("tmpdir") / "classes.csv"
+    >>> path.write_text(
+    ...     "index,mid,display_name\\n0,/m/09x0r,Speech\\n", encoding="utf-8"
+    ... )
+    >>> read_classes(str(path)).lab2ind
+    {'Speech': 0}
+    """
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or not {"index", "display_name"} <= set(rows[0]):
+        raise ValueError(
+            f"{path} is no list of classes: it lacks the columns index and "
+            "display_name"
+        )
+    if [row["index"] for row in rows] != [str(n) for n in range(len(rows))]:
+        raise ValueError(f"{path} does not number its classes 0, 1, 2, ...")
+    labels = CategoricalEncoder()
+    for row in rows:
+        labels.add_label(row["display_name"])
+    labels.expect_len(len(rows))
+    return labels
