@@ -138,3 +138,17 @@ def check_clips_are_heard_alone(model, wavs):
             assert torch.equal(alone.masks[0], together.masks[clip])
             difference = alone.logits[0] - together.logits[clip]
             assert difference.abs().max() < 1e-5
+
+
+def without_gradient(model):
+    """Names of trained parameters that a loss did not reach."""
+    # The softmax over slots cancels this one: what is left is rounding, or
+    # nothing.
+    cancelled = "slot_attention.norm_slots.bias"
+    return [
+        name
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+        and not name.endswith(cancelled)
+        and (parameter.grad is None or not parameter.grad.abs().sum() > 0)
+    ]

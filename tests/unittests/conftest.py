@@ -107,9 +107,16 @@ def exported(tmp_path_factory):
 
 @pytest.fixture
 def with_budgets(exported, tmp_path):
-    """A copy of the folder with budgets: half of the cost at a threshold."""
+    """A copy of the folder with budgets: half of the cost at a threshold that
+    the first pass reaches with half of some noises."""
     shutil.copytree(exported.folder, tmp_path / "inference")
-    table = BudgetTable([1.0, 1.0, 1.0], [0.4, 0.5, 1.0], [0.0, 0.375, 2.0])
+    generator = torch.Generator().manual_seed(0)
+    loudness = torch.linspace(0, 0.1, 99).unsqueeze(1)
+    wavs = loudness * torch.randn(99, 8000, generator=generator)
+    with torch.no_grad():
+        logits = exported.model(wavs).pass_logits[:, 0]
+    sure = logits.softmax(dim=1).amax(dim=1).median().item()
+    table = BudgetTable([1.0, 1.0, 1.0], [0.4, 0.5, 1.0], [0.0, sure, 2.0])
     path = tmp_path / "inference" / "budget.json"
     path.write_text(table.to_text(), encoding="utf-8")
     return path.parent

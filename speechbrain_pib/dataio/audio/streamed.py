@@ -22,6 +22,7 @@ from speechbrain_pib.dataio.audio.sources import (
     sndfile_target,
 )
 from speechbrain_pib.utils.files import file_state
+from speechbrain_pib.utils.media import open_media
 
 BLOCK_FRAMES = 2**16  # decoded at a time
 COUNTED_FILES = 2**16  # whose lengths are kept, per process
@@ -185,9 +186,7 @@ def decode_with_av(locator):
     try:
         with (
             open_bytes(locator) as source,
-            av.open(
-                source, options=AV_OPTIONS, metadata_errors="ignore"
-            ) as container,
+            open_media(source, AV_OPTIONS) as container,
         ):
             stream = container.streams.best("audio")
             if stream is None:

@@ -12,6 +12,8 @@ Authors
 import contextlib
 import re
 
+from speechbrain_pib.utils.media import open_media
+
 # By how much a stream may end before the header says so.
 MISSING_SECONDS = 1.0
 # By how much a clock may go back; more are several recordings in one file.
@@ -100,9 +102,7 @@ def open_container(path):
     # that is a playlist must not make us open others from the network.
     options = {"protocol_whitelist": "file"}
     try:
-        with av.open(
-            f"file:{path}", options=options, metadata_errors="ignore"
-        ) as container:
+        with open_media(f"file:{path}", options) as container:
             yield container
     except av.FFmpegError as error:
         raise UnreadableVideoError(

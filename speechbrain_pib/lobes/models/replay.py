@@ -70,7 +70,10 @@ def frame_positions(density, n_frames=None):
     """
     n_frames = n_frames or density.shape[1]
     total = density.sum(dim=1, keepdim=True)
-    cumulated = density.cumsum(dim=1)
+    # By what exceeds one: compilers make a view of the cumulated sum of ones,
+    # in which PyTorch 2.11 cannot search on a GPU.
+    base = torch.arange(1, density.shape[1] + 1, device=density.device)
+    cumulated = base + (density - 1).cumsum(dim=1)
     frames = torch.arange(n_frames, device=density.device) + 0.5  # [n]
     targets = frames / n_frames * total  # [batch, n]
     # The base frame that each frame of the pass falls into [batch, n].

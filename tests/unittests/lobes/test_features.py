@@ -7,7 +7,7 @@ import torch
 
 from speechbrain_pib.lobes.features import MultiHopFbank
 
-# (benchmark, hop of the first pass in samples)
+# (data set, hop of the first pass in samples)
 HOPS = [("AudioSet", 400), ("VGGSound", 200), ("EPIC-KITCHENS-100", 80)]
 
 
@@ -20,9 +20,9 @@ def librosa_log_mel(frames):
     return np.log(magnitude @ mel.T + 1e-6)
 
 
-@pytest.mark.parametrize("benchmark, hop", HOPS)
+@pytest.mark.parametrize("dataset, hop", HOPS)
 @pytest.mark.parametrize("refinement", [1, 2, 3, 4])
-def test_uniform_grids_equal_librosa(benchmark, hop, refinement, device):
+def test_uniform_grids_equal_librosa(dataset, hop, refinement, device):
     n_frames = 40
     fbank = MultiHopFbank(hop, n_frames).to(device)
     wav = np.random.default_rng(0).normal(size=fbank.n_samples) * 0.1

@@ -287,10 +287,11 @@ def test_a_damaged_packet_of_sound_is_silence(tmp_path, name, codec, packet):
     first, last = 29 * packet, 33 * packet
     silent = (damaged[first:last].abs() < 1e-4).sum()
     assert packet <= silent <= 2.2 * packet
-    # The rest is where it was, to the sample.
+    # The rest is where it was, to the sample; what FFmpeg fills a band with
+    # that is but noise depends on what came before.
     assert len(damaged) == len(whole)
     change = (damaged - whole).abs()
-    assert max(change[1000:first].max(), change[last:].max()) < 2e-3
+    assert max(change[1000:first].max(), change[last:].max()) < 1e-2
 
 
 @pytest.mark.parametrize("kind", ["video", "audio"])

@@ -68,7 +68,11 @@ def small_timm(name):
 
 CASES = {
     "MViTv2": Case(
-        lambda: MViTv2(CLASSES, embed_dim=8, depths=[1, 2], dropout=0.0), 32, 8
+        lambda: MViTv2(
+            CLASSES, embed_dim=8, depths=[1, 2], drop_path=0.0, dropout=0.0
+        ),
+        32,
+        8,
     ),
     "ConvNet": Case(
         lambda: ConvNet(CLASSES, channels=[8, 16, 16, 32], dropout=0.0), 32, 8
@@ -83,6 +87,9 @@ CASES = {
             encoder_embed_dim=64,
             encoder_ffn_embed_dim=64,
             encoder_attention_heads=4,
+            # Of groups of 8 channels and fewer oneDNN computes convolutions
+            # in bfloat16 that are wrong (with AMX; those released have 48).
+            conv_pos_groups=4,
         ),
         128,
         16,

@@ -16,7 +16,7 @@ from speechbrain_pib.lobes.models.replay import (
 )
 from speechbrain_pib.lobes.models.slot_attention import SlotSelector
 from speechbrain_pib.nnet.losses import PlayItBackLoss
-from tests.helpers import check_clips_are_heard_alone
+from tests.helpers import check_clips_are_heard_alone, without_gradient
 
 HOP, FRAMES, CLASSES = 200, 100, 5
 
@@ -107,16 +107,6 @@ def test_training_with_a_control_reaches_every_parameter_too(control):
     loss.backward()
     assert loss.isfinite()
     assert without_gradient(model) == []
-
-
-def without_gradient(model):
-    """Names of trained parameters that a loss did not reach."""
-    return [
-        name
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad
-        and (parameter.grad is None or not parameter.grad.abs().sum() > 0)
-    ]
 
 
 def test_a_frozen_backbone_stays_as_it_is_and_in_evaluation_mode():

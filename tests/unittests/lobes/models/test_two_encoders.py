@@ -20,7 +20,7 @@ from speechbrain_pib.lobes.models.until_sure import UntilSure
 from speechbrain_pib.nnet.losses import PlayItBackLoss
 from speechbrain_pib.training.optimizers import layer_scales, parameter_groups
 from speechbrain_pib.utils.operations import count_gmacs
-from tests.helpers import check_clips_are_heard_alone
+from tests.helpers import check_clips_are_heard_alone, without_gradient
 
 HOP, FRAMES, CLASSES = 400, 50, 5  # of the first pass
 FINE_HOP, FINE_FRAMES = 80, 250  # of the replays
@@ -191,12 +191,7 @@ def test_the_loss_reaches_every_parameter(
         loss = PlayItBackLoss()(output, targets)["loss"]
     loss.backward()
     assert loss.isfinite()
-    unreached = [
-        name
-        for name, parameter in model.named_parameters()
-        if parameter.grad is None or not parameter.grad.abs().sum() > 0
-    ]
-    assert unreached == []
+    assert without_gradient(model) == []
 
 
 def test_checkpointed_activations_give_the_same_gradients():
