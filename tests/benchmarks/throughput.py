@@ -33,6 +33,8 @@ from models import (
 )
 from training import training_rows
 
+from speechbrain_pib.lobes.models.latent_decoder import DecoderOutput
+
 REPLAYS = 3
 TABLES = ("inference", "parts", "front_end", "training")
 
@@ -204,7 +206,13 @@ def part_functions(model, wavs, precision):
     centres = [_contiguous(where) for where in output.centres]
     grids, grid = output.grids, _contiguous(output.grids[0])
     times = [torch.zeros(of.shape[:2], device=wavs.device) for of in grids]
-    decoded = (output.logits, output.pass_logits, output.embeddings)
+    decoded = DecoderOutput(
+        output.logits,
+        output.pass_logits,
+        output.embeddings,
+        output.latents,
+        output.summaries,
+    )
     listen = model.backbone.forward_features
 
     def select_and_replay():
