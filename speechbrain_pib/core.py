@@ -407,7 +407,7 @@ def run_experiment(brain_class, hparams, run_opts, data):
     if hparams.get("budget") is not None:
         _check_budget(hparams, data)
     if not run_opts["test_only"]:
-        _start_backbone(hparams)
+        _start_backbones(hparams)
     results = train_and_test(brain_class, hparams, run_opts, data)
     if not (run_opts["test_only"] or run_opts["debug"]):
         run_on_main(_export, args=[hparams, data.label_encoder, results])
@@ -425,26 +425,31 @@ def _check_budget(hparams, data):
         )
 
 
-def _start_backbone(hparams):
+def _start_backbones(hparams):
     """Load pretrained weights, without which nothing may be frozen."""
-    model, pretrained = hparams["model"], hparams["pretrained_backbone"]
-    if model.replay_backbone is not None and model.freeze_backbone:
-        raise ValueError(
-            "the backbone of the replays is frozen and nobody trained it: "
-            "give --freeze_backbone=False"
-        )
-    if pretrained is not None:
-        if load_backbone(model.backbone, pretrained) and model.freeze_backbone:
-            raise ValueError(
-                f"the backbone is frozen and the head of {pretrained} is for "
-                "other classes: train a backbone on this data set first "
-                "(backbone.yaml), or give --freeze_backbone=False"
-            )
-    elif model.freeze_backbone:
+    model = hparams["model"]
+    for backbone, option in (
+        (model.backbone, "pretrained_backbone"),
+        (model.replay_backbone, "pretrained_replay_backbone"),
+    ):
+        if backbone is not None:
+            path = hparams.get(option)
+            _start_backbone(backbone, path, option, model.freeze_backbone)
+
+
+def _start_backbone(backbone, path, option, frozen):
+    """Load the weights of one backbone, where there are any."""
+    if path is None and frozen:
         raise ValueError(
             "the backbone is frozen and nobody trained it: give "
-            "--pretrained_backbone=/path/to/weights (from backbone.yaml), or "
+            f"--{option}=/path/to/weights (from backbone.yaml), or "
             "--freeze_backbone=False"
+        )
+    if path is not None and load_backbone(backbone, path) and frozen:
+        raise ValueError(
+            f"the backbone is frozen and the head of {path} is for other "
+            "classes: train a backbone on this data set first "
+            "(backbone.yaml), or give --freeze_backbone=False"
         )
 
 

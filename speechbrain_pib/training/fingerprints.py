@@ -57,7 +57,7 @@ MAY_DIFFER_IN_TESTS = {
 }
 
 # Files whose content counts, not their name.
-CONTENTS = ("pretrained_backbone", "features")
+CONTENTS = ("pretrained_backbone", "pretrained_replay_backbone", "features")
 
 # Columns of a manifest that say what is learned; not where it is stored.
 LEARNED = (

@@ -48,6 +48,7 @@ EXCEPTIONS = {
     "ESC50/hparams/backbone.yaml": SMALL,
     "ESC50/hparams/pib.yaml": SMALL,
     "ESC50/hparams/scenes.yaml": SMALL,
+    "ESC50/hparams/scenes_two.yaml": SMALL,
     "ESC50/hparams/scenes_yamnet.yaml": SMALL,
     "ESC50/hparams/yamnet.yaml": SMALL,
     "VGGSound/hparams/backbone.yaml": {"model", "loss"},

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from speechbrain_pib.core import _start_backbone
+from speechbrain_pib.core import _start_backbones
 from speechbrain_pib.lobes.features import MultiHopFbank
 from speechbrain_pib.lobes.models.latent_decoder import LatentDecoder
 from speechbrain_pib.lobes.models.mvitv2 import MViTv2
@@ -152,11 +152,25 @@ def test_a_head_for_other_classes_cannot_stay_frozen(tmp_path):
             replay_backbone=replay_backbone,
             freeze_backbone=freeze,
         )
-        _start_backbone({"model": model, "pretrained_backbone": path})
+        _start_backbones({"model": model, "pretrained_backbone": path})
 
     start(5, freeze=True)
     start(7, freeze=False)
     with pytest.raises(ValueError, match="other classes: train a backbone"):
         start(7, freeze=True)
-    with pytest.raises(ValueError, match="of the replays is frozen"):
+    with pytest.raises(ValueError, match="give --pretrained_replay_backbone="):
         start(5, freeze=True, replay_backbone=MViTv2(5, "nano"))
+
+
+def test_the_backbone_of_the_replays_starts_from_weights_of_its_own(tmp_path):
+    model = SimpleNamespace(freeze_backbone=True)
+    hparams, trained = {"model": model}, {}
+    for part, variant in (("backbone", "nano"), ("replay_backbone", "T")):
+        trained[part] = MViTv2(5, variant).state_dict()
+        torch.save(trained[part], tmp_path / f"{part}.ckpt")
+        setattr(model, part, MViTv2(5, variant))
+        hparams[f"pretrained_{part}"] = str(tmp_path / f"{part}.ckpt")
+    _start_backbones(hparams)
+    for part, state in trained.items():
+        loaded = getattr(model, part).state_dict()
+        assert all(torch.equal(loaded[name], state[name]) for name in state)
