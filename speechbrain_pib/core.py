@@ -30,6 +30,7 @@ from speechbrain_pib.lobes.models.controls import (
 from speechbrain_pib.lobes.models.replay import mask_to_segments
 from speechbrain_pib.training.budget_tests import BudgetTest
 from speechbrain_pib.training.classification import ClassificationBrain
+from speechbrain_pib.training.evidence_tests import EvidenceTest
 from speechbrain_pib.training.experiment import end_processes, train_and_test
 from speechbrain_pib.utils.printing import show
 from speechbrain_pib.utils.weights import load_backbone
@@ -269,17 +270,18 @@ class PlayItBackBrain(ClassificationBrain):
         self.overlaps, self.pictures = ClipScores(), {}
         self.largest = 0
         if stage == sb.Stage.TEST:
-            self.budgets = self._solve_budgets()
+            self.budgets, self.event_threshold = self._learn_thresholds()
 
     @torch.no_grad()
-    def _solve_budgets(self):
-        """Find on the validation set how sure clips must be to be left; None
-        where there is no such set, or no learned selection."""
-        if self.valid_set is None or not self._replays():
-            return None
-        if self._replays_a_control():
-            return None
-        test = BudgetTest(self.hparams.model, self.hparams.loss)
+    def _learn_thresholds(self):
+        """Find on the validation set how sure clips must be to be left (None
+        without replays), and what evidence makes an event; None where there
+        is no such set, or a control is replayed."""
+        if self.valid_set is None or self._replays_a_control():
+            return None, None
+        parts = self.hparams.model, self.hparams.loss
+        evidence = EvidenceTest(*parts)
+        budgets = BudgetTest(*parts) if self._replays() else None
         loader = self.make_dataloader(
             self.valid_set,
             sb.Stage.VALID,
@@ -291,9 +293,12 @@ class PlayItBackBrain(ClassificationBrain):
         for batch in itertools.islice(loader, limit):
             with self.evaluation_ctx:
                 output, _ = self.compute_forward(batch, sb.Stage.VALID)
-            test.append(output, batch)
-        test.solve()
-        return test
+            evidence.append(output, batch)
+            if budgets is not None:
+                budgets.append(output, batch)
+        if budgets is not None:
+            budgets.solve()
+        return budgets, evidence.solve()
 
     def on_stage_end(self, stage, stage_loss, epoch=None):
         """Time the budgets of a test, with the weights that were tested."""
@@ -311,6 +316,8 @@ class PlayItBackBrain(ClassificationBrain):
             description["overlap"] = self._summarize_overlaps()
         if self.budgets is not None:
             description["budgets"] = vars(self.budgets.table)
+        if self.event_threshold is not None:
+            description["event_threshold"] = self.event_threshold
         return description
 
     def _summarize_overlaps(self):
@@ -471,4 +478,5 @@ def _export(hparams, label_encoder, results):
         multi_label=hparams["loss"].multi_label,
         tasks=hparams["loss"].tasks,
         budgets=None if budgets is None else BudgetTable(**budgets),
+        event_threshold=results.get("event_threshold"),
     )

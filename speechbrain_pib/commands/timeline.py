@@ -113,7 +113,11 @@ def _add_settings(parser):
     )
     add_budget(parser, "all passes", "replay windows")
     for name, help_ in (
-        ("threshold", "evidence that an event reaches"),
+        (
+            "threshold",
+            "evidence that an event reaches, without it what the validation "
+            "clips of the training tell",
+        ),
         ("min_duration", "shorter events are dropped, in seconds"),
         ("min_gap", "shorter gaps are closed, in seconds"),
     ):

@@ -6,6 +6,7 @@ Authors
 
 import torch
 
+from speechbrain_pib.dataio.timelines.settings import EVENT_THRESHOLD
 from speechbrain_pib.inference.folders import read_budgets
 from speechbrain_pib.inference.interfaces import ExportedClassifier
 from speechbrain_pib.inference.window_evidence import WindowListener
@@ -114,6 +115,12 @@ class PlayItBackClassifier(WindowedClassifier, ExportedClassifier):
                 classifier.tasks,
             )
         return classifier
+
+    @property
+    def event_threshold(self):
+        """Evidence that an event of a time line reaches."""
+        # Folders of release 0.1 do not tell.
+        return getattr(self.hparams, "event_threshold", EVENT_THRESHOLD)
 
     @property
     def fbank(self):

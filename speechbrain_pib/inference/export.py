@@ -4,6 +4,7 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+from speechbrain_pib.dataio.timelines.settings import EVENT_THRESHOLD
 from speechbrain_pib.inference.folders import (
     BUDGET_FILE,
     cut_out_model,
@@ -18,6 +19,7 @@ sample_rate: {sample_rate}
 views: {views} # windows of a recording, at least
 multi_label: {multi_label} # sigmoid instead of softmax
 tasks: {tasks} # classes of each task that shares the head
+event_threshold: {event_threshold} # evidence that an event of a time line reaches
 
 {model}
 label_encoder: !new:speechbrain.dataio.encoder.CategoricalEncoder
@@ -50,6 +52,7 @@ def export_inference(
     multi_label=False,
     tasks=None,
     budgets=None,
+    event_threshold=None,
     license_id="apache-2.0",
 ):
     """Writes the folder that `PlayItBackClassifier.from_hparams` loads.
@@ -87,6 +90,9 @@ def export_inference(
     budgets : speechbrain_pib.evaluation.budgets.BudgetTable
         How sure a window must be to be left, for each budget (default: the
         model has no budgets).
+    event_threshold : float
+        Evidence that an event of a time line reaches (default: nobody
+        knows, 0.5).
     license_id : str
         License of the weights, an identifier of the Hugging Face hub.
 
@@ -144,6 +150,7 @@ def export_inference(
         "hyperparams.yaml": HYPERPARAMS.format(
             multi_label=multi_label,
             tasks="null" if tasks is None else list(tasks),
+            event_threshold=event_threshold or EVENT_THRESHOLD,
             sample_rate=settings["sample_rate"],
             views=settings["test_views"],
             model=settings["model"],

@@ -11,7 +11,6 @@ import warnings
 import torch
 
 from speechbrain_pib.inference.onnx_operators import translations
-from speechbrain_pib.inference.window_evidence import step_evidence
 from speechbrain_pib.inference.window_metadata import (
     INPUTS,
     OUTPUTS,
@@ -19,6 +18,7 @@ from speechbrain_pib.inference.window_metadata import (
 )
 from speechbrain_pib.lobes.features import MultiHopFbank
 from speechbrain_pib.lobes.fourier_basis import with_fourier_basis
+from speechbrain_pib.lobes.models.evidence import step_evidence
 from speechbrain_pib.nnet.losses import class_probabilities
 from speechbrain_pib.utils.files import atomic_writer
 from speechbrain_pib.utils.operations import count_gmacs
@@ -145,6 +145,7 @@ def describe_windows(classifier, license_id=""):
         hop_samples=classifier.fbank.hop_length,
         views=classifier.views,
         multi_label=classifier.hparams.multi_label,
+        event_threshold=classifier.event_threshold,
         tasks=classifier.tasks,
         license=license_id,
         gmacs=gmacs,

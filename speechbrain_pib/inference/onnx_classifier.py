@@ -93,6 +93,11 @@ class OnnxClassifier(WindowedClassifier):
         return self.metadata.multi_label
 
     @property
+    def event_threshold(self):
+        """Evidence that an event of a time line reaches."""
+        return self.metadata.event_threshold
+
+    @property
     def replays(self):
         """How often the model replays."""
         return self._passes - 1

@@ -10,8 +10,8 @@ from speechbrain_pib.dataio.audio.crops import stack_segments
 from speechbrain_pib.inference.window_evidence import (
     HeardWindow,
     describe_replays,
-    evidence_in_cells,
 )
+from speechbrain_pib.lobes.models.evidence import evidence_in_cells
 
 
 class OnnxListener:

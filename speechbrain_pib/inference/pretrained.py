@@ -10,6 +10,7 @@ import os
 from hyperpyyaml import load_hyperpyyaml
 from speechbrain.dataio.encoder import CategoricalEncoder
 
+from speechbrain_pib.dataio.timelines.settings import EVENT_THRESHOLD
 from speechbrain_pib.inference.export import HYPERPARAMS
 from speechbrain_pib.inference.folders import write_inference_folder
 from speechbrain_pib.inference.model_cards import write_card
@@ -100,6 +101,7 @@ def write_pretrained(folder, network, weights, classes=None):
         views=1,
         multi_label=True,
         tasks="null",
+        event_threshold=EVENT_THRESHOLD,
         model=text,
     )
     texts = {"hyperparams.yaml": hyperparams, "README.md": card}

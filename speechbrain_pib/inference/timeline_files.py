@@ -115,6 +115,7 @@ class TimelineWriter:
         report=False,
         with_sound=False,
     ):
+        settings = settings.for_model(classifier.event_threshold)
         self.classifier, self.settings = classifier, settings
         self.folder, self.formats = folder, formats
         self.report, self.with_sound = report, with_sound

@@ -151,6 +151,7 @@ class Timeline:
 
     def __init__(self, classifier, blocks, settings, batch_size=16, live=False):
         self.labels = classifier.labels
+        settings = settings.for_model(classifier.event_threshold)
         self.blocks, self.settings = blocks, settings
         self.batch_size, self.live = batch_size, live
         gaps = settings.of_classes("min_gap", self.labels)

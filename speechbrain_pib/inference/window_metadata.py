@@ -41,6 +41,8 @@ class WindowMetadata(NamedTuple):
         Whether classes are independent, their probabilities do not sum to 1.
     tasks : list of int
         Classes of each task that shares the head; None for a single task.
+    event_threshold : float
+        Evidence that an event of a time line reaches.
     license : str
         Of the weights, an identifier; empty if it is not known.
     gmacs : float
@@ -49,7 +51,7 @@ class WindowMetadata(NamedTuple):
     Example
     -------
     >>> metadata = WindowMetadata(
-    ...     ["a", "b"], 8000, 8000, 80, 2, False, None, "", 0.1
+    ...     ["a", "b"], 8000, 8000, 80, 2, False, None, 0.5, "", 0.1
     ... )
     >>> metadata.to_properties()["labels"]
     '["a", "b"]'
@@ -64,6 +66,7 @@ class WindowMetadata(NamedTuple):
     views: int
     multi_label: bool
     tasks: list | None
+    event_threshold: float
     license: str
     gmacs: float
 
@@ -149,12 +152,11 @@ _CHECKS = {
     "labels": _are_labels,
     "sample_rate": _is_count,
     "window_samples": _is_count,
-    "hop_samples": lambda x: (
-        type(x) in (int, float) and math.isfinite(x) and x > 0
-    ),
+    "hop_samples": _is_positive,
     "views": _is_count,
     "multi_label": lambda value: isinstance(value, bool),
     "tasks": _are_tasks,
+    "event_threshold": lambda value: _is_positive(value) and value <= 1,
     "license": lambda value: isinstance(value, str),
     "gmacs": _is_positive,
 }

@@ -17,7 +17,10 @@ from speechbrain_pib.dataio.audio.crops import (
 from speechbrain_pib.dataio.audio.levels import find_fault
 from speechbrain_pib.dataio.audio.locators import open_audio
 from speechbrain_pib.dataio.timelines.blocks import open_sound
-from speechbrain_pib.dataio.timelines.settings import TimelineSettings
+from speechbrain_pib.dataio.timelines.settings import (
+    EVENT_THRESHOLD,
+    TimelineSettings,
+)
 from speechbrain_pib.inference.listening import Listening, merge_segments
 from speechbrain_pib.inference.timelines import Timeline
 from speechbrain_pib.nnet.losses import split_tasks
@@ -64,6 +67,9 @@ class WindowedClassifier:
     """
 
     until_sure = None
+    # Evidence that an event of a time line reaches, where nothing else is
+    # asked for.
+    event_threshold = EVENT_THRESHOLD
 
     @property
     def crop_seconds(self):

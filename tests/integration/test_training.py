@@ -63,6 +63,10 @@ def test_two_processes_train_and_one_of_them_measures_the_same(
         assert np.abs(pair[name] - alone[name]).max() < 1e-5
     tested = json.loads((both / "results.json").read_text())
     assert tested["id_sha256"] == results["id_sha256"]
+    threshold = results["event_threshold"]
+    assert tested["event_threshold"] == pytest.approx(threshold, abs=1e-4)
+    inference = (both / "inference/hyperparams.yaml").read_text()
+    assert f"event_threshold: {threshold} #" in inference
     for name, metrics in results["scores"].items():
         assert metrics == pytest.approx(tested["scores"][name], abs=1e-4)
 

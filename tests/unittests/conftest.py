@@ -215,7 +215,7 @@ def onnx_file(tmp_path_factory):
     weights = np.random.default_rng(0).normal(size=(8000, 4)).astype("float32")
     path = tmp_path_factory.mktemp("onnx") / "model.onnx"
     metadata = WindowMetadata(
-        LABELS, 8000, 8000, 80, 2, False, None, "apache-2.0", 1.5
+        LABELS, 8000, 8000, 80, 2, False, None, 0.5, "apache-2.0", 1.5
     )
 
     def save(path, **properties):

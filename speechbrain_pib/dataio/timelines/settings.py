@@ -4,11 +4,12 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 REPLAYS = ("none", "candidates", "all")
+EVENT_THRESHOLD = 0.5  # of a model that does not tell
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class TimelineSettings:
         of its class; that of all classes together where they exclude each
         other.
     threshold : float or dict
-        Evidence that an event reaches.
+        Evidence that an event reaches (default: what the model tells, see
+        `for_model`).
     hysteresis : float
         To what share of the threshold the evidence may fall within an event.
     smoothing : float
@@ -58,7 +60,7 @@ class TimelineSettings:
 
     replays: str = "candidates"
     candidates: float = 0.5
-    threshold: float | dict = 0.5
+    threshold: float | dict | None = None
     hysteresis: float = 0.5
     smoothing: float = 0.1
     min_duration: float | dict = 0.1
@@ -79,6 +81,32 @@ class TimelineSettings:
             for value in _values(getattr(self, name)):
                 if not 0 <= value < float("inf"):
                     raise ValueError(f"{name} must be seconds, got {value}")
+
+    def for_model(self, event_threshold):
+        """Fill in what was not given.
+
+        Arguments
+        ---------
+        event_threshold : float
+            Evidence that an event of this model reaches.
+
+        Returns
+        -------
+        settings : TimelineSettings
+            With a threshold for all classes.
+
+        Example
+        -------
+        >>> settings = TimelineSettings(threshold={"owl": 0.3})
+        >>> settings.for_model(0.2).of_classes("threshold", ["dog", "owl"])
+        array([0.2, 0.3])
+        """
+        given = self.threshold
+        if given is None:
+            given = {}
+        elif not isinstance(given, dict):
+            given = {None: given}
+        return replace(self, threshold={None: event_threshold, **given})
 
     def of_classes(self, name, labels):
         """Look up a setting for each class.
@@ -104,7 +132,9 @@ class TimelineSettings:
         if not isinstance(given, dict):
             given = {None: given}
         check_labels(filter(None, given), labels)
-        default = given.get(None, getattr(TimelineSettings, name))
+        default = given.get(None)
+        if default is None:
+            default = getattr(TimelineSettings, name) or EVENT_THRESHOLD
         return np.array([given.get(label, default) for label in labels])
 
     def describe(self, labels):
@@ -184,5 +214,7 @@ def check_labels(names, labels):
 
 
 def _values(setting):
-    """The numbers of a setting."""
+    """The numbers of a setting; none if it was not given."""
+    if setting is None:
+        return []
     return setting.values() if isinstance(setting, dict) else [setting]

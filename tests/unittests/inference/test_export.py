@@ -57,6 +57,7 @@ def test_nothing_of_the_training_comes_along(hyperparams):
         "views",
         "multi_label",
         "tasks",
+        "event_threshold",
         "model",
         "label_encoder",
         "modules",

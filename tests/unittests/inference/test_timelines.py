@@ -4,6 +4,8 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+import shutil
+
 import numpy as np
 import pytest
 import soundfile
@@ -260,3 +262,24 @@ def test_a_file_at_another_rate_is_heard_in_its_own_time(hear_tones, tmp_path):
     assert event.stop == pytest.approx(20.3, abs=0.06)
     with pytest.raises(ValueError, match="no class owl; it has low, high"):
         list(classifier.timeline_file(path, threshold={"owl": 0.5}))
+
+
+def test_the_folder_tells_what_makes_an_event(exported, tmp_path):
+    shutil.copytree(exported.folder, tmp_path / "inference")
+    path = tmp_path / "inference/hyperparams.yaml"
+    text = path.read_text(encoding="utf-8")
+    wav = 0.1 * torch.randn(2 * RATE)
+
+    def highest(written, **settings):
+        path.write_text(written, encoding="utf-8")
+        classifier = PlayItBackClassifier.from_hparams(
+            path.parent, run_opts={"device": "cpu"}
+        )
+        return find(classifier, wav, **settings).high.tolist()
+
+    line = "event_threshold: 0.5 #"
+    assert line in text
+    assert highest(text.replace(line, "event_threshold: 0.3 #")) == [0.3] * 4
+    assert highest(text, threshold=0.2) == [0.2] * 4
+    older = "\n".join(x for x in text.splitlines() if line not in x)
+    assert highest(older) == [0.5] * 4

@@ -9,8 +9,8 @@ import torch
 
 from speechbrain_pib.dataio.timelines.windows import Window, WindowPlan
 from speechbrain_pib.inference.classifiers import PlayItBackClassifier
-from speechbrain_pib.inference.window_evidence import (
-    WindowListener,
+from speechbrain_pib.inference.window_evidence import WindowListener
+from speechbrain_pib.lobes.models.evidence import (
     evidence_in_cells,
     step_evidence,
 )

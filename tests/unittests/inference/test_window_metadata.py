@@ -8,7 +8,7 @@ from speechbrain_pib.inference.window_metadata import WindowMetadata
 
 LABELS = ["a dog's", "caf\u00e9", "rain"]
 METADATA = WindowMetadata(
-    LABELS, 8000, 16000, 80.5, 3, True, [1, 2], "mit", 0.25
+    LABELS, 8000, 16000, 80.5, 3, True, [1, 2], 0.4, "mit", 0.25
 )
 
 
@@ -40,6 +40,7 @@ def test_what_was_written_is_read():
         ("multi_label", "1"),
         ("tasks", "[]"),
         ("tasks", "[3, 0]"),
+        ("event_threshold", "1.5"),
         ("license", "null"),
         ("gmacs", "-1.0"),
     ],

@@ -55,3 +55,18 @@ def test_settings_that_mean_the_same_are_described_alike():
     for option in ({"delay": 1.5}, {"min_gap": {"dog": 1}}, {"replays": "all"}):
         changed = TimelineSettings(background=("owl", "dog"), **option)
         assert changed.describe(LABELS) != one.describe(LABELS)
+
+
+def test_a_threshold_that_was_not_given_is_the_models():
+    labels = ["dog", "owl"]
+    for given, expected in (
+        (None, [0.2, 0.2]),
+        (0.4, [0.4, 0.4]),
+        ({"owl": 0.3}, [0.2, 0.3]),
+        ({None: 0.1, "owl": 0.3}, [0.1, 0.3]),
+    ):
+        settings = TimelineSettings(threshold=given).for_model(0.2)
+        assert settings.of_classes("threshold", labels).tolist() == expected
+        assert settings.for_model(0.9).describe(labels) == settings.describe(
+            labels
+        )
