@@ -9,7 +9,7 @@
 > python train.py hparams/scenes_yamnet.yaml --data_folder=/path/to/scenes \
 >     --pretrained_backbone=/path/to/yamnet.h5
 > python train.py hparams/scenes_two.yaml --data_folder=/path/to/scenes \
->     --pretrained_replay_backbone=/path/to/yamnet.h5
+>     --pretrained_backbone=/path/to/yamnet.h5
 
 With --download=True, ESC-50 is fetched into the data folder first. Scenes are
 made by the command make-scenes. See the README beside this file.

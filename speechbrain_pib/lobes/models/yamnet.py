@@ -70,6 +70,9 @@ class YAMNet(Backbone):
     ---------
     num_classes : int
         Number of classes; those of AudioSet that it was trained on are 521.
+    depth : int
+        Number of layers, of 2 to 14: of fewer the first ones, which are
+        cheaper, for a head of their own.
     dropout : float
         Dropout before the classifier.
 
@@ -80,14 +83,18 @@ class YAMNet(Backbone):
     (torch.Size([2, 3, 2, 1024]), torch.Size([2, 521]))
     """
 
-    def __init__(self, num_classes=521, *, dropout=0.0):
+    def __init__(
+        self, num_classes=521, *, depth=len(LAYERS) + 1, dropout=0.0
+    ):
         super().__init__()
-        self.output_size = LAYERS[-1][0]
+        layers = LAYERS[: depth - 1]
+        self.output_size = layers[-1][0]
+        self.halvings = 1 + sum(stride == 2 for _, stride in layers)
         first = torch.nn.Sequential()
         first.add_module("conv", SameConv2d(1, 32, stride=2))
         self.layers = torch.nn.Sequential(first)
         input_size = 32
-        for output_size, stride in LAYERS:
+        for output_size, stride in layers:
             layer = torch.nn.Sequential()
             layer.add_module(
                 "depthwise",
@@ -104,24 +111,32 @@ class YAMNet(Backbone):
         self.to(memory_format=torch.channels_last)
 
     def forward_features(self, log_mel):
-        """Compute the grid [batch, time, frequency, 1024] of log-mel frames
-        [batch, frames, 64]."""
+        """Compute the grid [batch, time, frequency, output_size] of log-mel
+        frames [batch, frames, 64]."""
         x = log_mel.unsqueeze(1).contiguous(memory_format=torch.channels_last)
         return self.layers(x).permute(0, 2, 3, 1)
 
     def token_positions(self, n_frames):
         """Compute the frame at the centre of each time step [time]."""
         stride, first = 1, 0
-        for _ in range(5):  # layers that halve the frames
+        for _ in range(self.halvings):
             first += stride * (n_frames % 2 == 0)
             stride, n_frames = 2 * stride, (n_frames + 1) // 2
         steps = torch.arange(n_frames, device=self.head.weight.device)
         return first + stride * steps.float()
 
-    @staticmethod
-    def convert_weights(state):
+    def convert_weights(self, state):
         """Rename "layer1.conv.weight" and so on, and fold the batch norms of
-        the Keras release, as `convert_yamnet` does."""
+        the Keras release, as `convert_yamnet` does; leave out the layers that
+        come after the last."""
         from speechbrain_pib.utils.yamnet_weights import convert_yamnet
 
-        return convert_yamnet(state)
+        later = tuple(
+            f"layers.{index}."
+            for index in range(len(self.layers), len(LAYERS) + 1)
+        )
+        return {
+            name: value
+            for name, value in convert_yamnet(state).items()
+            if not name.startswith(later)
+        }

@@ -95,6 +95,9 @@ CASES = {
         16,
     ),
     "YAMNet": Case(lambda: YAMNet(CLASSES), 64, 32, local=True),
+    "YAMNet, 6 layers": Case(
+        lambda: YAMNet(CLASSES, depth=6), 64, 8, local=True
+    ),
     "AST": Case(small_ast, 32, 10),
     "EfficientNet": Case(lambda: small_timm("test_efficientnet"), 64, 32),
     "ConvNeXt": Case(lambda: small_timm("test_convnext"), 64, 32),

@@ -146,3 +146,20 @@ def test_a_head_for_other_classes_is_new(tmp_path):
     torch.save(YAMNet().state_dict(), path)
     replaced = load_backbone(YAMNet(10), path)
     assert replaced == ["head.weight", "head.bias"]
+
+
+def test_the_first_layers_start_from_those_of_the_whole(tmp_path):
+    whole, path = YAMNet().eval(), str(tmp_path / "yamnet.pt")
+    torch.save(whole.state_dict(), path)
+    first = YAMNet(7, depth=6).eval()
+    assert load_backbone(first, path) == ["head.weight", "head.bias"]
+    log_mel = torch.randn(2, 61, 64) - 4
+    with torch.no_grad():
+        grid = first.forward_features(log_mel)
+        expected = whole.layers[:6](log_mel.unsqueeze(1)).permute(0, 2, 3, 1)
+    torch.testing.assert_close(grid, expected)
+    state = whole.state_dict()
+    state["layers.14.conv.bias"] = torch.ones(1)
+    torch.save(state, path)
+    with pytest.raises(ValueError, match="unknown layers.14.conv.bias"):
+        load_backbone(first, path)
