@@ -19,6 +19,7 @@ from speechbrain_pib.inference.window_metadata import (
 from speechbrain_pib.lobes.features import MultiHopFbank
 from speechbrain_pib.lobes.fourier_basis import with_fourier_basis
 from speechbrain_pib.lobes.models.evidence import step_evidence
+from speechbrain_pib.lobes.resampled_features import ResampledFbank
 from speechbrain_pib.nnet.losses import class_probabilities
 from speechbrain_pib.utils.files import atomic_writer
 from speechbrain_pib.utils.operations import count_gmacs
@@ -57,7 +58,7 @@ class WindowGraph(torch.nn.Module):
         self.model = copy.deepcopy(model).cpu().eval()
         for name in ("fbank", "replay_fbank"):
             fbank = getattr(self.model, name)
-            if isinstance(fbank, MultiHopFbank):
+            if isinstance(fbank, MultiHopFbank | ResampledFbank):
                 setattr(self.model, name, with_fourier_basis(fbank))
         self.multi_label = multi_label
         self.tasks = tasks

@@ -11,6 +11,8 @@ import copy
 
 import torch
 
+from speechbrain_pib.lobes.resampled_features import ResampledFbank
+
 
 def with_fourier_basis(fbank):
     """Copies a front end, and has it multiply its frames by a Fourier basis.
@@ -20,12 +22,12 @@ def with_fourier_basis(fbank):
 
     Arguments
     ---------
-    fbank : MultiHopFbank
+    fbank : MultiHopFbank or ResampledFbank
         The front end; it is left as it is.
 
     Returns
     -------
-    fbank : MultiHopFbank
+    fbank : MultiHopFbank or ResampledFbank
         With the same settings and weights.
 
     Example
@@ -38,6 +40,9 @@ def with_fourier_basis(fbank):
     True
     """
     copied = copy.deepcopy(fbank)
+    if isinstance(fbank, ResampledFbank):
+        copied.fbank = with_fourier_basis(fbank.fbank)
+        return copied
     kind = type(fbank)
     # Of whatever else the front end does nothing changes.
     copied.__class__ = type(kind.__name__, (_FourierBasis, kind), {})

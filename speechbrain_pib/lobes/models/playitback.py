@@ -68,8 +68,9 @@ class PlayItBack(torch.nn.Module):
         SpecAugment, applied in training.
     replay_fbank : torch.nn.Module
         Front end of the replays, for waveforms of the same size and rate
-        (default: that of the first pass). Its frames, like those of the first
-        pass, are spread over the whole clip.
+        (default: that of the first pass; ResampledFbank has another rate
+        inside). Its frames, like those of the first pass, are spread over the
+        whole clip.
     replay_backbone : speechbrain_pib.lobes.models.backbones.Backbone
         Backbone of the replays (default: that of the first pass).
     freeze_backbone : bool

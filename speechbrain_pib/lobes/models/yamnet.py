@@ -83,9 +83,7 @@ class YAMNet(Backbone):
     (torch.Size([2, 3, 2, 1024]), torch.Size([2, 521]))
     """
 
-    def __init__(
-        self, num_classes=521, *, depth=len(LAYERS) + 1, dropout=0.0
-    ):
+    def __init__(self, num_classes=521, *, depth=14, dropout=0.0):
         super().__init__()
         layers = LAYERS[: depth - 1]
         self.output_size = layers[-1][0]

@@ -17,6 +17,7 @@ from speechbrain_pib.lobes.models.mvitv2 import MViTv2
 from speechbrain_pib.lobes.models.playitback import PlayItBack
 from speechbrain_pib.lobes.models.slot_attention import SlotSelector
 from speechbrain_pib.lobes.models.until_sure import UntilSure
+from speechbrain_pib.lobes.resampled_features import ResampledFbank
 from speechbrain_pib.nnet.losses import PlayItBackLoss
 from speechbrain_pib.training.optimizers import layer_scales, parameter_groups
 from speechbrain_pib.utils.operations import count_gmacs
@@ -191,6 +192,24 @@ def test_the_loss_reaches_every_parameter(
         loss = PlayItBackLoss()(output, targets)["loss"]
     loss.backward()
     assert loss.isfinite()
+    assert without_gradient(model) == []
+
+
+def test_replays_may_be_heard_at_another_rate(device):
+    fine = MultiHopFbank(
+        2 * FINE_HOP, FINE_FRAMES, sample_rate=32000, n_mels=32, n_fft=1024
+    )
+    encoders = (
+        MultiHopFbank(HOP, FRAMES, n_mels=16, n_fft=512),
+        ConvNet(CLASSES, channels=[8, 8, 16]),
+        ResampledFbank(fine, sample_rate=16000),
+        ConvNet(CLASSES, channels=[8, 8, 16]),
+    )
+    model = build(1, encoders).to(device)
+    check_clips_are_heard_alone(model.eval(), noise().to(device))
+    output = model.train()(noise().to(device))
+    targets = torch.eye(CLASSES, device=device)[:3]
+    PlayItBackLoss()(output, targets)["loss"].backward()
     assert without_gradient(model) == []
 
 
