@@ -23,8 +23,8 @@ FINGERPRINT_FILE = "fingerprint.json"  # beside the checkpoints
 
 # The only options that may change while a training goes on, or is tested.
 MAY_DIFFER = {
-    # It may be made longer.
-    *("number_of_epochs", "student_epochs"),
+    # It may be made longer, and its warm-up with it.
+    *("number_of_epochs", "student_epochs", "warmup_epochs"),
     # Where and how fast it runs, not what is computed.
     *("num_workers", "loader_timeout", "compile_module_keys"),
     *("checkpoint_activations", "ckpt_interval_minutes"),
