@@ -4,11 +4,14 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import argparse
 import os
 import tempfile
 
-from speechbrain_pib.commands.parsing import add_json, existing_folder
+from speechbrain_pib.commands.parsing import (
+    add_json,
+    existing_folder,
+    output_file,
+)
 from speechbrain_pib.commands.terminal import conclude
 
 HELP = "write a trained Play It Back model as one file, for any runtime"
@@ -27,7 +30,9 @@ def add_arguments(parser):
         help="inference folder that a recipe wrote; one that you trust",
     )
     parser.add_argument(
-        "file", type=output_file, help="what to write: a name in .onnx or .pt2"
+        "file",
+        type=output_file(".onnx", ".pt2"),
+        help="what to write: a name in .onnx or .pt2",
     )
     parser.add_argument(
         "--int8",
@@ -86,32 +91,6 @@ def _export(arguments, classifier, folder):
             reference, OnnxClassifier(path), arguments.agreement
         )._asdict()
     return result
-
-
-def output_file(path):
-    """Check that a model file can have this name, as a type for argparse.
-
-    Arguments
-    ---------
-    path : str
-        What was typed.
-
-    Returns
-    -------
-    path : str
-
-    Example
-    -------
-    >>> output_file("sounds.onnx")
-    'sounds.onnx'
-    """
-    if os.path.isdir(path):
-        raise argparse.ArgumentTypeError(f"{path} is a folder, not a file")
-    if not path.endswith((".onnx", ".pt2")):
-        raise argparse.ArgumentTypeError(
-            f"{path} does not end in .onnx or .pt2"
-        )
-    return path
 
 
 def to_lines(result):

@@ -9,7 +9,7 @@ from speechbrain_pib.commands.parsing import (
     add_json,
     add_processes,
     existing_folder,
-    output_hdf5,
+    output_file,
     positive_int,
 )
 from speechbrain_pib.commands.terminal import conclude
@@ -28,7 +28,9 @@ def add_arguments(parser):
         "video_folder", type=existing_folder, help="where the videos are"
     )
     parser.add_argument(
-        "hdf5_file", type=output_hdf5, help="where the features go"
+        "hdf5_file",
+        type=output_file(".hdf5", ".h5"),
+        help="where the features go",
     )
     parser.add_argument(
         "--weights",

@@ -10,7 +10,7 @@ from speechbrain_pib.commands.parsing import (
     add_json,
     add_processes,
     existing_folder,
-    output_hdf5,
+    output_file,
     positive_int,
 )
 from speechbrain_pib.commands.terminal import conclude
@@ -31,7 +31,9 @@ def add_arguments(parser):
         help="searched, with the folders in it, for wav, flac, ogg and mp3",
     )
     parser.add_argument(
-        "hdf5_file", type=output_hdf5, help="one dataset per audio file"
+        "hdf5_file",
+        type=output_file(".hdf5", ".h5"),
+        help="one dataset per audio file",
     )
     parser.add_argument(
         "--dtype",

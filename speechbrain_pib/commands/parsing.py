@@ -135,29 +135,35 @@ def output_folder(path):
     return path
 
 
-def output_hdf5(path):
-    """Check that an HDF5 file can have this name, as a type for argparse.
+def output_file(*endings):
+    """Make a type for argparse: the name of a file to write.
 
     Arguments
     ---------
-    path : str
-        What was typed.
+    *endings : str
+        Of which the name must have one.
 
     Returns
     -------
-    path : str
+    check : callable
+        Returns what was typed, if it can be such a name.
 
     Example
     -------
-    >>> output_hdf5("audio.hdf5")
+    >>> output_file(".hdf5", ".h5")("audio.hdf5")
     'audio.hdf5'
     """
-    if os.path.isdir(path):
-        raise argparse.ArgumentTypeError(f"{path} is a folder, not a file")
-    if not path.endswith((".hdf5", ".h5")):
-        # Else nobody would know it as one, see dataio.audio.locators.
-        raise argparse.ArgumentTypeError(f"{path} does not end in .hdf5 or .h5")
-    return path
+
+    def check(path):
+        if os.path.isdir(path):
+            raise argparse.ArgumentTypeError(f"{path} is a folder, not a file")
+        if not path.endswith(endings):
+            raise argparse.ArgumentTypeError(
+                f"{path} does not end in {' or '.join(endings)}"
+            )
+        return path
+
+    return check
 
 
 def output_wav(path):
