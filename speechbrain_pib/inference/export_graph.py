@@ -98,7 +98,7 @@ class WindowGraph(torch.nn.Module):
         segments = output.masks
         if segments is None:
             frames = self.model.fbank.n_frames
-            segments = waveform.new_zeros(len(waveform), 1, frames).bool()
+            segments = waveform.new_zeros(waveform.shape[0], 1, frames).bool()
         model = self.model
         evidence, times = step_evidence(model, output, self._probabilities)
         # What the decoder says after a pass does not depend on later ones.

@@ -147,7 +147,7 @@ class AST(PretrainedBackbone):
         classes = torch.cat(
             [embeddings.cls_token, embeddings.distillation_token], dim=1
         )
-        classes = (classes + whole).expand(len(patches), -1, -1)
+        classes = (classes + whole).expand(patches.shape[0], -1, -1)
         tokens = (patches + positions).flatten(2).transpose(1, 2)
         tokens = torch.cat([classes, tokens], dim=1)
         for layer in self.layers:

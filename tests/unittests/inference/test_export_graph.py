@@ -17,6 +17,7 @@ from speechbrain_pib.lobes.models.convnet import ConvNet
 from speechbrain_pib.lobes.models.latent_decoder import LatentDecoder
 from speechbrain_pib.lobes.models.playitback import PlayItBack
 from speechbrain_pib.lobes.models.slot_attention import SlotSelector
+from tests.backbones import CASES, CLASSES
 from tests.helpers import ROOT
 
 RATE = 8000
@@ -30,24 +31,29 @@ def transformer(exported):
     )
 
 
-def make_classifier(model):
-    """A classifier of several labels, whose weights are far from each other."""
-    with torch.no_grad():
-        for parameter in model.eval().parameters():
-            parameter.add_(0.2 * torch.randn_like(parameter))
-    labels = CategoricalEncoder()
-    labels.update_from_iterable(["bark", "meow", "rain"])
+def make_classifier(model, labels=("bark", "meow", "rain")):
+    """A classifier of several labels."""
+    label_encoder = CategoricalEncoder()
+    label_encoder.update_from_iterable(labels)
     return PlayItBackClassifier(
-        modules={"model": model},
+        modules={"model": model.eval()},
         hparams={
             "sample_rate": RATE,
             "views": 3,
             "multi_label": True,
             "tasks": None,
-            "label_encoder": labels,
+            "label_encoder": label_encoder,
         },
         run_opts={"device": "cpu"},
     )
+
+
+def trained(model):
+    """With weights that are far from each other, as after a training."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.2 * torch.randn_like(parameter))
+    return model
 
 
 def make_fbank(hop_length, n_frames, **options):
@@ -66,25 +72,24 @@ def make_fbank(hop_length, n_frames, **options):
 def convnet():
     """A ConvNet whose windows follow the hop, and that hears several labels."""
     torch.manual_seed(0)
-    return make_classifier(
-        PlayItBack(
-            make_fbank(80, 100, win_hops=4.0, subtract_mean=True),
-            ConvNet(3, channels=(8, 16)),
-            SlotSelector(16, slot_size=8),
-            LatentDecoder(
-                16,
-                3,
-                2,
-                num_latents=4,
-                latent_size=16,
-                latent_heads=2,
-                head_size=8,
-            ),
-            replays=1,
-            refinement=3,
-            largest_share=0.2,
-        )
+    model = PlayItBack(
+        make_fbank(80, 100, win_hops=4.0, subtract_mean=True),
+        ConvNet(3, channels=(8, 16)),
+        SlotSelector(16, slot_size=8),
+        LatentDecoder(
+            16,
+            3,
+            2,
+            num_latents=4,
+            latent_size=16,
+            latent_heads=2,
+            head_size=8,
+        ),
+        replays=1,
+        refinement=3,
+        largest_share=0.2,
     )
+    return make_classifier(trained(model))
 
 
 @pytest.fixture(scope="module")
@@ -92,27 +97,26 @@ def two_encoders():
     """A skim by a ConvNet, and two replays by a finer front end and a
     larger one."""
     torch.manual_seed(0)
-    return make_classifier(
-        PlayItBack(
-            make_fbank(160, 50),
-            ConvNet(3, channels=(8, 8)),
-            SlotSelector(8, slot_size=8),
-            LatentDecoder(
-                8,
-                3,
-                3,
-                replay_input_size=16,
-                num_latents=4,
-                latent_size=16,
-                latent_heads=2,
-                head_size=8,
-            ),
-            replays=2,
-            largest_share=0.2,
-            replay_fbank=make_fbank(40, 200, n_mels=24),
-            replay_backbone=ConvNet(3, channels=(8, 16)),
-        )
+    model = PlayItBack(
+        make_fbank(160, 50),
+        ConvNet(3, channels=(8, 8)),
+        SlotSelector(8, slot_size=8),
+        LatentDecoder(
+            8,
+            3,
+            3,
+            replay_input_size=16,
+            num_latents=4,
+            latent_size=16,
+            latent_heads=2,
+            head_size=8,
+        ),
+        replays=2,
+        largest_share=0.2,
+        replay_fbank=make_fbank(40, 200, n_mels=24),
+        replay_backbone=ConvNet(3, channels=(8, 16)),
     )
+    return make_classifier(trained(model))
 
 
 def odd_windows():
@@ -249,6 +253,31 @@ def test_onnx_files_give_what_the_model_gives(kind, request, tmp_path):
         heard.probabilities, expected.probabilities, atol=1e-4
     )
     assert torch.allclose(heard.embedding, expected.embedding, atol=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_every_backbone_is_one_onnx_file(name, tmp_path):
+    """A single pass of it: replays are the same code for all, and slow to
+    export."""
+    pytest.importorskip("onnxruntime", reason="needs the extra onnx")
+    case = CASES[name]
+    fbank = make_fbank(40, 200, n_mels=case.n_mels)
+    model = PlayItBack(fbank, case.build())
+    classifier = make_classifier(model, labels=range(CLASSES))
+    export_graph.export_onnx(classifier, tmp_path / "model.onnx")
+    loaded = OnnxClassifier(tmp_path / "model.onnx")
+    # Of a constant most bands are rounding noise, which some amplify.
+    wavs, lengths = (of_all[2:] for of_all in odd_windows())
+    for rows in (slice(0, 1), slice(0, 5), slice(5, 14)):
+        with torch.no_grad():
+            expected = model(wavs[rows], lengths[rows]).logits
+        torch.testing.assert_close(
+            loaded.run(wavs[rows], lengths[rows])["probabilities"],
+            classifier.to_probabilities(expected),
+            atol=1e-4,
+            rtol=0,
+        )
 
 
 @pytest.mark.slow
