@@ -134,4 +134,6 @@ def _hear(classifier, item):
     mean = torch.stack(probabilities).mean(dim=0).cpu()
     _, _, index, _ = classifier.decide(mean.unsqueeze(0))
     right = bool(item["target"][index[0]].all())
-    return _Heard(mean, index, list(segments), right, len(wavs), seconds)
+    # What the last pass selects is not replayed.
+    segments = [of_passes[:-1] for of_passes in segments]
+    return _Heard(mean, index, segments, right, len(wavs), seconds)

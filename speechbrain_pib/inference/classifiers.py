@@ -76,6 +76,13 @@ class PlayItBackClassifier(WindowedClassifier, ExportedClassifier):
                 f"sample_rate is {self.hparams.sample_rate}, the model's "
                 f"front end was built for {self.fbank.sample_rate}"
             )
+        if type(self.views) is not int or self.views < 1:
+            raise ValueError(f"views is {self.views!r}, not 1, 2, 3, ...")
+        if self.tasks and sum(self.tasks) != self.num_classes:
+            raise ValueError(
+                f"tasks have {sum(self.tasks)} classes, the model "
+                f"{self.num_classes}"
+            )
 
     @classmethod
     def from_hparams(cls, source, *args, budget=None, **kwargs):

@@ -146,8 +146,8 @@ def extract_features(
     """Writes the features of all videos of a folder to one HDF5 file.
 
     Beside `features.hdf5`, `features.csv` is the manifest: ID, path, features
-    (the locator), duration in seconds, n_steps, has_audio, and the columns of
-    the annotations; `features_failures.csv` lists videos that are missing or
+    (the locator), duration in seconds, n_steps, has_audio, and other columns
+    of the annotations; `features_failures.csv` lists videos that are missing or
     unreadable (ID, path, reason). Called again, it continues: a video is
     there completely or not at all. One whose file has another size or time of
     modification since is done again.
@@ -203,11 +203,11 @@ def extract_features(
     file_name = os.path.basename(output)
     rows = [
         {
+            **(annotations or {}).get(key, {}),
             "ID": key,
             "path": os.path.abspath(videos[key]),
             "features": f"{file_name}::{key}",
             **{name: store.videos[key][name] for name in ATTRIBUTES},
-            **(annotations or {}).get(key, {}),
         }
         for key in videos
         if store.holds(key, states[key])

@@ -276,9 +276,10 @@ def _read_interface(folder):
     """Name of the class that loads a folder, None if it does not say."""
     try:
         with open(os.path.join(folder, CONFIG_FILE), encoding="utf-8") as file:
-            return json.load(file)["speechbrain_interface"]
+            interface = json.load(file)["speechbrain_interface"]
     except (OSError, ValueError, TypeError, KeyError):
         return None
+    return interface if isinstance(interface, str) else None
 
 
 def _read_keys(folder, hparams_file):
@@ -296,7 +297,8 @@ def _read_keys(folder, hparams_file):
         raise ValueError(f"{path} is damaged: {reason}") from error
     if not isinstance(document, yaml.MappingNode):
         raise ValueError(f"{path} is damaged: it holds no keys")
-    return {key.value for key, _ in document.value}
+    keys = (key for key, _ in document.value)
+    return {key.value for key in keys if isinstance(key, yaml.ScalarNode)}
 
 
 def _advice(folder):
@@ -312,7 +314,7 @@ def _check_labels(path):
     labels = CategoricalEncoder()
     try:
         labels.load(path)
-    except (ValueError, SyntaxError, KeyError) as error:
+    except (ValueError, SyntaxError, KeyError, TypeError) as error:
         raise ValueError(
             f"{path} is damaged: it is no list of labels ({error})"
         ) from error

@@ -9,6 +9,7 @@ import math
 import re
 from pathlib import Path
 
+import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -143,9 +144,10 @@ def read_license(path):
     """
     try:
         data = ModelCard.load(path).data
-    except (OSError, ValueError):
+    except (OSError, ValueError, yaml.YAMLError):
         return ""
-    return str(data.get("license") or "")
+    license_id = data.get("license")
+    return license_id if isinstance(license_id, str) else ""
 
 
 def escape_markdown(text):

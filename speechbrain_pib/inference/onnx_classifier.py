@@ -193,24 +193,31 @@ class OnnxClassifier(WindowedClassifier):
     def _check_shapes(self):
         """Raises if inputs or outputs are not what the metadata say."""
         session, metadata = self._session, self.metadata
-        shapes = {
-            value.name: value.shape
-            for value in (*session.get_inputs(), *session.get_outputs())
+        tensors = {
+            tensor.name: tensor
+            for tensor in (*session.get_inputs(), *session.get_outputs())
         }
-        if missing := {*INPUTS, *OUTPUTS} - set(shapes):
+        if missing := {*INPUTS, *OUTPUTS} - set(tensors):
             raise ValueError(f"it lacks {', '.join(sorted(missing))}")
-        sizes = {
-            "waveform": metadata.window_samples,
-            "probabilities": len(metadata.labels),
-        }
-        self._passes = shapes["pass_probabilities"][1]
-        if type(self._passes) is not int:
+        samples, classes = metadata.window_samples, len(metadata.labels)
+        passes = (*tensors["pass_probabilities"].shape, None, None)[1]
+        if type(passes) is not int:
             raise ValueError("its number of passes is not fixed")
-        for name, size in sizes.items():
-            if shapes[name][1:] != [size]:
-                raise ValueError(
-                    f"its {name} are {shapes[name][1:]}, not {[size]}"
-                )
+        # None: as many as there are.
+        shapes = {
+            "waveform": [samples],
+            "lengths": [],
+            "probabilities": [classes],
+            "pass_probabilities": [passes, classes],
+            "segments": [passes, None],
+            "embeddings": [None],
+            "first_evidence": [None, classes],
+            "evidence": [passes, None, classes],
+            "times": [passes, None],
+        }
+        for name, shape in shapes.items():
+            _check_tensor(tensors[name], shape)
+        self._passes = passes
 
 
 def load_classifier(source, device=None, budget=None):
@@ -259,6 +266,19 @@ def load_classifier(source, device=None, budget=None):
             "inference folder for that"
         )
     return OnnxClassifier(source)
+
+
+def _check_tensor(tensor, shape):
+    """Raises if an input or output of a file is not of a shape, below that of
+    the batch."""
+    kind = "tensor(bool)" if tensor.name == "segments" else "tensor(float)"
+    if tensor.type != kind:
+        raise ValueError(f"its {tensor.name} are a {tensor.type}, not a {kind}")
+    found = tensor.shape[1:]
+    if len(tensor.shape) != len(shape) + 1 or any(
+        size not in (None, given) for size, given in zip(shape, found)
+    ):
+        raise ValueError(f"its {tensor.name} are {found}, not {shape}")
 
 
 def _open_session(path):

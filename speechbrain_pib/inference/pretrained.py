@@ -4,8 +4,8 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-import csv
 import os
+from collections import Counter
 
 from hyperpyyaml import load_hyperpyyaml
 from speechbrain.dataio.encoder import CategoricalEncoder
@@ -14,7 +14,8 @@ from speechbrain_pib.dataio.timelines.settings import EVENT_THRESHOLD
 from speechbrain_pib.inference.export import HYPERPARAMS
 from speechbrain_pib.inference.folders import write_inference_folder
 from speechbrain_pib.inference.model_cards import write_card
-from speechbrain_pib.utils.weight_files import read_state
+from speechbrain_pib.utils.tables import read_rows
+from speechbrain_pib.utils.weight_files import fetch, read_state
 from speechbrain_pib.utils.weights import load_weights
 
 MODEL = """\
@@ -73,7 +74,7 @@ def write_pretrained(folder, network, weights, classes=None):
     settings = NETWORKS[network]
     if classes is None:
         classes = os.path.join(os.path.dirname(weights), settings["classes"])
-    labels = read_classes(classes)
+    labels = read_classes(fetch(classes))
     text = MODEL.format(
         network=network,
         backbone=settings["backbone"],
@@ -127,7 +128,8 @@ def read_classes(path):
     Raises
     ------
     ValueError
-        If a column is missing, or the classes are not numbered from 0 on.
+        If a column is missing, the classes are not numbered from 0 on, or two
+        have one name.
 
     Example
     -------
@@ -138,17 +140,15 @@ def read_classes(path):
     >>> read_classes(str(path)).lab2ind
     {'Speech': 0}
     """
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or not {"index", "display_name"} <= set(rows[0]):
-        raise ValueError(
-            f"{path} is no list of classes: it lacks the columns index and "
-            "display_name"
-        )
+    rows = [row for _, row in read_rows(path, ("index", "display_name"))]
+    if not rows:
+        raise ValueError(f"{path} lists no classes")
     if [row["index"] for row in rows] != [str(n) for n in range(len(rows))]:
         raise ValueError(f"{path} does not number its classes 0, 1, 2, ...")
+    names = Counter(row["display_name"] for row in rows)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise ValueError(f"{path} lists {twice[0]!r} twice")
     labels = CategoricalEncoder()
-    for row in rows:
-        labels.add_label(row["display_name"])
+    labels.update_from_iterable(names)
     labels.expect_len(len(rows))
     return labels

@@ -5,9 +5,12 @@ Authors
 """
 
 import json
-import math
 from typing import NamedTuple
 
+# Files of strangers may say what they like.
+MOST = 10**9
+MOST_HERTZ = 10**6
+MOST_VIEWS = 1000
 FORMAT = "speechbrain_pib window 1"
 # Names of the tensors, see inference.export_graph.WindowGraph.
 INPUTS = ("waveform", "lengths")
@@ -108,7 +111,7 @@ class WindowMetadata(NamedTuple):
             try:
                 fields[name] = json.loads(properties[name])
                 valid = _CHECKS[name](fields[name])
-            except (KeyError, ValueError, RecursionError):
+            except (KeyError, ValueError, OverflowError, RecursionError):
                 valid = False
             if not valid:
                 raise ValueError(f"it does not say what its {name} is")
@@ -121,14 +124,14 @@ class WindowMetadata(NamedTuple):
         return metadata
 
 
-def _is_count(value):
+def _is_count(value, most=MOST):
     """Tell whether a value is 1, 2, 3, ..."""
-    return type(value) is int and value > 0
+    return type(value) is int and 0 < value <= most
 
 
 def _is_positive(value):
     """Tell whether a value is a number above 0."""
-    return type(value) in (int, float) and math.isfinite(value) and value > 0
+    return type(value) in (int, float) and 0 < value <= MOST
 
 
 def _are_labels(value):
@@ -150,10 +153,10 @@ def _are_tasks(value):
 
 _CHECKS = {
     "labels": _are_labels,
-    "sample_rate": _is_count,
+    "sample_rate": lambda value: _is_count(value, MOST_HERTZ),
     "window_samples": _is_count,
     "hop_samples": _is_positive,
-    "views": _is_count,
+    "views": lambda value: _is_count(value, MOST_VIEWS),
     "multi_label": lambda value: isinstance(value, bool),
     "tasks": _are_tasks,
     "event_threshold": lambda value: _is_positive(value) and value <= 1,

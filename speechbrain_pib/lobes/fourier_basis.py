@@ -17,8 +17,9 @@ from speechbrain_pib.lobes.resampled_features import ResampledFbank
 def with_fourier_basis(fbank):
     """Copies a front end, and has it multiply its frames by a Fourier basis.
 
-    Gives the same values, with several times the arithmetic: for export, not
-    for training.
+    Gives the same values up to rounding, which is all that there is in most
+    bands of a constant or a pure tone, with several times the arithmetic: for
+    export, not for training.
 
     Arguments
     ---------

@@ -105,7 +105,10 @@ def read_state(source):
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]
     if not isinstance(state, dict) or not all(
-        isinstance(value, torch.Tensor) for value in state.values()
+        isinstance(name, str)
+        and isinstance(value, torch.Tensor)
+        and value.layout is torch.strided
+        for name, value in state.items()
     ):
         raise ValueError(f"{path} holds no dictionary of tensors")
     return _unwrap_names(state)
@@ -123,6 +126,11 @@ def fetch(source):
     -------
     path : str
 
+    Raises
+    ------
+    ValueError
+        If it is not as written above.
+
     Example
     -------
     >>> fetch("weights.npz")
@@ -130,7 +138,10 @@ def fetch(source):
     """
     if not source.startswith("hf://"):
         return source
-    owner, name, file = source.removeprefix("hf://").split("/", 2)
+    parts = source.removeprefix("hf://").split("/", 2)
+    if len(parts) < 3 or not all(parts):
+        raise ValueError(f"{source} is not as hf://owner/name/file")
+    owner, name, file = parts
     return hf_hub_download(f"{owner}/{name}", file)
 
 

@@ -168,8 +168,8 @@ def load_weights(module, state, source, replace=()):
     Raises
     ------
     ValueError
-        Names each entry that is missing, unknown or of another shape; or if
-        weights are not finite.
+        Names each entry that is missing, unknown, of another shape or of
+        whole or complex numbers; or if weights are not finite.
 
     Example
     -------
@@ -196,6 +196,12 @@ def load_weights(module, state, source, replace=()):
         f"{name} is {list(state[name].shape)}, not {list(own[name].shape)}"
         for name in own
         if name in state and state[name].shape != own[name].shape
+    ]
+    problems += [
+        f"{name} is of {state[name].dtype}, not of {own[name].dtype}"
+        for name in own
+        if name in state
+        and state[name].is_floating_point() != own[name].is_floating_point()
     ]
     if nonfinite := find_nonfinite(state):
         problems.append(

@@ -34,6 +34,11 @@ def convert_yamnet(state):
     -------
     state : dict
 
+    Raises
+    ------
+    ValueError
+        If the Keras release lacks weights that belong to others.
+
     Example
     -------
     >>> list(convert_yamnet({"layer14.pointwise.bias": torch.ones(1024)}))
@@ -51,6 +56,16 @@ def convert_yamnet(state):
     return renamed
 
 
+def _check_kinds(layer, part, kinds):
+    """Raise if some of a layer's weights are missing."""
+    norm = ("beta", "moving_mean", "moving_variance")
+    kernel = "depthwise_kernel" if part == "depthwise" else "kernel"
+    needed = (kernel, *(("bias",) if layer == "logits" else norm))
+    if missing := [kind for kind in needed if kind not in kinds]:
+        name = "/".join(filter(None, (layer, part)))
+        raise ValueError(f"{name} of YAMNet lacks {', '.join(missing)}")
+
+
 def _fold(state):
     """Fold the batch norms of the Keras release."""
     parts, folded = {}, {}
@@ -62,6 +77,7 @@ def _fold(state):
         part = (found["part"] or "").removesuffix("_conv")
         parts.setdefault((found["layer"], part), {})[found["kind"]] = value
     for (layer, part), kinds in parts.items():
+        _check_kinds(layer, part, kinds)
         if layer == "logits":
             folded["head.weight"] = kinds["kernel"].T
             folded["head.bias"] = kinds["bias"]

@@ -85,6 +85,10 @@ class YAMNet(Backbone):
 
     def __init__(self, num_classes=521, *, depth=14, dropout=0.0):
         super().__init__()
+        if not 2 <= depth <= len(LAYERS) + 1:
+            raise ValueError(
+                f"YAMNet has 2 to {len(LAYERS) + 1} layers, not {depth}"
+            )
         layers = LAYERS[: depth - 1]
         self.output_size = layers[-1][0]
         self.halvings = 1 + sum(stride == 2 for _, stride in layers)

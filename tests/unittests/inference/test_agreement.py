@@ -12,13 +12,13 @@ from speechbrain_pib.inference.windows import WindowedClassifier
 
 
 class Level(WindowedClassifier):
-    """Hears "loud" where a window's samples are above a level, 0.2 s of it
-    selected; answers slowly or at once."""
+    """Hears "loud" where a window's samples are above a level, and selects
+    the same segments in all of them; the last pass's are not replayed."""
 
     sample_rate, n_samples, views, tasks = 8000, 8000, 2, None
 
-    def __init__(self, level, stop=0.2):
-        self.level, self.stop, self.batches = level, stop, []
+    def __init__(self, level, segments=([(0.0, 0.2)], [])):
+        self.level, self.segments, self.batches = level, segments, []
         self.label_encoder = CategoricalEncoder()
         self.label_encoder.update_from_iterable(["quiet", "loud"])
         self.label_encoder.expect_len(2)
@@ -27,7 +27,7 @@ class Level(WindowedClassifier):
         self.batches.append(len(wavs))
         loud = (100 * (wavs.abs().amax(dim=1) - self.level)).sigmoid()
         return [
-            (torch.stack([1 - x, x]), x[None], [[(0.0, self.stop)]])
+            (torch.stack([1 - x, x]), x[None], list(self.segments))
             for x in loud
         ]
 
@@ -63,9 +63,19 @@ def test_clips_are_counted_and_compared(manifest):
     assert reference.batches == other.batches == [1, 2, 2, 2]
 
 
-def test_other_segments_are_counted(manifest):
-    found = measure_agreement(Level(0.4), Level(0.4, stop=0.3), manifest)
-    assert found.same_label == 3 and found.same_segments == 0
+@pytest.mark.parametrize(
+    "segments, same",
+    [([[(0.0, 0.3)], []], 0), ([[], [(0.0, 0.2)]], 0), ([[(0.0, 0.2)]] * 2, 3)],
+)
+def test_other_replays_are_counted(manifest, segments, same):
+    found = measure_agreement(Level(0.4), Level(0.4, segments), manifest)
+    assert found.same_label == 3 and found.same_segments == same
+
+
+def test_a_single_pass_replays_nothing(manifest):
+    """A folder has no list of passes then, its file one that is empty."""
+    found = measure_agreement(Level(0.4, []), Level(0.4, [[]]), manifest)
+    assert found.same_segments == 3
 
 
 def test_a_manifest_of_nothing_readable_is_an_error(manifest, tmp_path):

@@ -379,6 +379,25 @@ def test_results_are_the_same_on_every_device(exported, classifier, device):
     assert text_lab == expected[3]
 
 
+@pytest.mark.parametrize(
+    "line, wrong, message",
+    [
+        ("views: 2", "views: null", "views is None, not 1, 2, 3"),
+        ("tasks: null", "tasks: [1, 2]", "tasks have 3 classes, the model 4"),
+    ],
+)
+def test_settings_that_cannot_be_are_errors_at_once(
+    exported, tmp_path, line, wrong, message
+):
+    folder = shutil.copytree(exported.folder, tmp_path / "folder")
+    path = folder / "hyperparams.yaml"
+    text = path.read_text()
+    assert f"\n{line}" in text
+    path.write_text(text.replace(line, wrong))
+    with pytest.raises(ValueError, match=message):
+        PlayItBackClassifier.from_hparams(str(folder))
+
+
 def test_a_wrong_sample_rate_is_an_error(exported):
     with pytest.raises(ValueError, match="16000, .* built for 8000"):
         PlayItBackClassifier.from_hparams(

@@ -149,7 +149,8 @@ def test_manifest_and_list_of_failures(tmp_path, videos):
     output = str(tmp_path / "features.hdf5")
     annotations = {
         "mute": {"label": "Archery"},
-        "deep/a": {"label": "Bowling"},
+        # What is measured is not what somebody wrote.
+        "deep/a": {"label": "Bowling", "duration": "9", "features": "x.npy"},
         "lost": {"label": "Archery"},
     }
     extract_features(

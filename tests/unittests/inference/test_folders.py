@@ -85,6 +85,7 @@ def test_a_file_is_no_folder(system, folder):
         (b"\x80\x81model", "hyperparams.yaml is damaged"),
         (b"just text", "hyperparams.yaml is damaged: it holds no keys"),
         (b"", "hyperparams.yaml is damaged: it holds no keys"),
+        (b"? [a, b]\n: 1\n", "hyperparams.yaml in .* lacks .*modules"),
     ],
 )
 def test_a_damaged_yaml_file_is_named(system, folder, text, match):
@@ -113,6 +114,7 @@ def test_what_cannot_be_built_is_said(system, folder, wrong, match):
         b"no labels",
         b"'bark' => zero\n",
         b"bark => 0\n",
+        b"['bark'] => 0\n",
         b"\x80\x81 => 0\n",
         b"'bark' => 1\n'meow' => 3\n" + EXTRAS,
         b"'bark' => 0\n'meow' => 2\n" + EXTRAS,

@@ -9,7 +9,10 @@ import re
 import pytest
 from huggingface_hub import ModelCard
 
-from speechbrain_pib.inference.model_cards import write_card
+from speechbrain_pib.inference.model_cards import (
+    read_license,
+    write_card,
+)
 
 # What the Hub lists (https://hf.co/metrics, https://hf.co/tasks).
 KNOWN_TO_THE_HUB = {"accuracy", "mean_average_precision", "roc_auc"}
@@ -124,6 +127,16 @@ def test_metrics_are_those_that_the_hub_knows():
         "speed",
     ]
     assert len(table_of(card)) == len(metrics)
+
+
+@pytest.mark.parametrize(
+    "header, license_id",
+    [("license: mit", "mit"), ("license: [mit, gpl]", ""), ("license: [a", "")],
+)
+def test_a_license_is_read_from_any_card(tmp_path, header, license_id):
+    path = tmp_path / "README.md"
+    path.write_text(f"---\n{header}\n---\nA model\n")
+    assert read_license(path) == license_id
 
 
 def test_what_is_not_a_number_is_no_result():

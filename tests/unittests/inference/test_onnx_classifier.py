@@ -153,6 +153,36 @@ def test_files_that_do_not_fit_are_errors(
         OnnxClassifier(path)
 
 
+@pytest.mark.parametrize(
+    "name, node, kind, shape, message",
+    [
+        ("pass_probabilities", "ReduceMax", "float", [], "number of passes"),
+        ("embeddings", "Cast <to = 7>", "int64", ["N", 4], r"tensor\(int64\)"),
+        ("embeddings", "Cast <to = 8>", "string", ["N", 4], "string"),
+        ("segments", "Cast <to = 1>", "float", ["N", 2, 100], "float"),
+        ("times", "ReduceMax", "float", [1, 1, 1], "are .*, not"),
+        ("evidence", "Flatten", "float", ["N", 800], "are .*, not"),
+    ],
+)
+def test_tensors_that_are_others_are_errors(
+    onnx_file, tmp_path, name, node, kind, shape, message
+):
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(onnx_file.path)
+    for made in model.graph.node:
+        made.output[:] = [f"{x}_" if x == name else x for x in made.output]
+        made.input[:] = [f"{x}_" if x == name else x for x in made.input]
+    model.graph.node.append(
+        onnx.parser.parse_node(f"{name} = {node} ({name}_)")
+    )
+    output = next(x for x in model.graph.output if x.name == name)
+    element = onnx.TensorProto.DataType.Value(kind.upper())
+    output.type.CopyFrom(onnx.helper.make_tensor_type_proto(element, shape))
+    onnx.save(model, tmp_path / "odd.onnx")
+    with pytest.raises(ValueError, match=f"odd.onnx cannot be .*{message}"):
+        OnnxClassifier(tmp_path / "odd.onnx")
+
+
 def test_damaged_and_missing_files_are_errors_of_one_line(onnx_file, tmp_path):
     content = onnx_file.path.read_bytes()
     for name, damaged in [("cut", content[:1000]), ("empty", b"")]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from speechbrain_pib.__main__ import main
 from speechbrain_pib.inference.classifiers import PlayItBackClassifier
 from speechbrain_pib.inference.pretrained import read_classes, write_pretrained
 from speechbrain_pib.lobes.models.yamnet import YAMNet
+from speechbrain_pib.utils import weight_files
 
 
 @pytest.fixture(scope="module")
@@ -68,17 +70,34 @@ def test_classes_of_another_number_than_the_weights_are_refused(
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("", "lacks the columns"),
-        ("index,name\n0,Speech\n", "lacks the columns"),
+        ("", "no column index, display_name"),
+        ("index,name\n0,Speech\n", "no column display_name"),
+        ("index,display_name\n", "lists no classes"),
         ("index,display_name\n1,Speech\n", "number its classes 0, 1"),
-        ("index,display_name\n0,A\n1,A\n", "already"),
+        ("index,display_name\n0,A\n1,A\n", "lists 'A' twice"),
+        ("index,display_name\n0,A\n1\n", "line 3: expected the columns"),
+        ('index,display_name\n0,A\n1,"B\n', "line 3: not CSV"),
     ],
 )
 def test_a_wrong_list_of_classes_is_refused(tmp_path, text, message):
     path = tmp_path / "classes.csv"
     path.write_text(text)
-    with pytest.raises((ValueError, KeyError), match=message):
+    with pytest.raises(ValueError, match=message):
         read_classes(str(path))
+
+
+def test_a_list_of_classes_may_come_from_a_spreadsheet_or_the_hub(
+    release, tmp_path, monkeypatch
+):
+    folder, _ = release
+    text = (folder / "yamnet_class_map.csv").read_text()
+    (tmp_path / "yamnet_class_map.csv").write_text(text, "utf-8-sig")
+    shutil.copy(folder / "yamnet.npz", tmp_path)
+    monkeypatch.setattr(
+        weight_files, "hf_hub_download", lambda _, file: str(tmp_path / file)
+    )
+    out = str(tmp_path / "out")
+    assert write_pretrained(out, "yamnet", "hf://owner/name/yamnet.npz") == 3
 
 
 def test_a_missing_list_of_classes_is_a_line(release, tmp_path, capsys):

@@ -32,10 +32,13 @@ def test_what_was_written_is_read():
         ("sample_rate", "0"),
         ("sample_rate", "8000.5"),
         ("sample_rate", "true"),
+        ("sample_rate", "9999999967"),
         ("window_samples", "-1"),
         ("hop_samples", "NaN"),
         ("hop_samples", "0"),
+        ("hop_samples", "1e300"),
         ("views", '"2"'),
+        ("views", "1000000000"),
         ("views", None),
         ("multi_label", "1"),
         ("tasks", "[]"),
@@ -43,6 +46,7 @@ def test_what_was_written_is_read():
         ("event_threshold", "1.5"),
         ("license", "null"),
         ("gmacs", "-1.0"),
+        ("gmacs", "1" + 400 * "0"),
     ],
 )
 def test_a_wrong_or_missing_field_is_an_error_that_names_it(name, value):

@@ -119,11 +119,26 @@ def test_files_of_arrays_are_read_and_damage_is_named(tmp_path, name, write):
         read_state(tmp_path / "absent" / name)
 
 
+@pytest.mark.parametrize(
+    "state", [{5: torch.ones(2)}, {"bias": torch.ones(2).to_sparse()}]
+)
+def test_odd_dictionaries_are_no_weights(tmp_path, state):
+    torch.save(state, tmp_path / "odd.ckpt")
+    with pytest.raises(ValueError, match="odd.ckpt holds no dictionary"):
+        read_state(str(tmp_path / "odd.ckpt"))
+
+
 def test_objects_in_a_file_of_arrays_are_not_unpickled(tmp_path):
     path = tmp_path / "hostile.npz"
     np.savez(path, weight=np.array([Hostile()], dtype=object))
     with pytest.raises(ValueError, match="hostile.npz is damaged, or no file"):
         read_state(path)
+
+
+@pytest.mark.parametrize("source", ["hf://owner/file.npz", "hf:///a/b"])
+def test_half_a_name_on_the_hub_is_an_error(source):
+    with pytest.raises(ValueError, match="is not as hf://owner/name/file"):
+        read_state(source)
 
 
 def test_a_file_of_the_hub_is_fetched(tmp_path, monkeypatch):

@@ -64,6 +64,13 @@ def test_each_entry_that_does_not_match_is_named():
     assert "head.weight is [6, 256], not [5, 256]" in message
 
 
+@pytest.mark.parametrize("dtype", [torch.int8, torch.complex64])
+def test_weights_of_other_numbers_are_refused(dtype):
+    state = {"weight": torch.ones(2, 3), "bias": torch.ones(2, dtype=dtype)}
+    with pytest.raises(ValueError, match=f"bias is of {dtype}, not of"):
+        load_weights(torch.nn.Linear(3, 2), state, "some.ckpt")
+
+
 def test_a_checkpoint_of_the_published_code_gives_its_numbers(tmp_path):
     state, fixture = {}, {}
     for part in ("encoder", "decoder"):

@@ -112,6 +112,26 @@ def test_the_keras_release_gives_its_numbers(n_frames, tmp_path):
     assert difference.abs().max() < 1e-4
 
 
+@pytest.mark.parametrize(
+    "lost, message",
+    [
+        ("layer2/depthwise_conv/bn/beta:0", "layer2/depthwise .*lacks beta"),
+        ("layer3/pointwise_conv/kernel:0", "layer3/pointwise .*lacks kernel"),
+        ("logits/bias:0", "logits .*lacks bias"),
+    ],
+)
+def test_a_release_with_weights_lost_is_an_error(lost, message):
+    weights = {k: v for k, v in keras_weights().items() if lost not in k}
+    with pytest.raises(ValueError, match=message):
+        convert_yamnet(weights)
+
+
+@pytest.mark.parametrize("depth", [1, 15])
+def test_layers_that_it_does_not_have_are_an_error(depth):
+    with pytest.raises(ValueError, match=f"2 to 14 layers, not {depth}"):
+        YAMNet(3, depth=depth)
+
+
 def test_folded_weights_are_renamed_and_the_front_end_is_left_out():
     state = {
         "layer1.conv.weight": torch.ones(1),
