@@ -324,7 +324,8 @@ def test_the_event_is_replayed_where_it_is_known(brain):
         lambda _, inputs: replayed.append(inputs[2])
     )
     output = SimpleNamespace(
-        masks=torch.ones(3, 2, 20, device=brain.device),
+        # Four frames are selected, so that shorter events are widened.
+        masks=(torch.arange(20, device=brain.device) < 4).expand(3, 2, -1),
         log_mel=torch.zeros(2, 3, 20, 16, device=brain.device),
     )
     assert brain._control_logits(output, batch, sb.Stage.TEST) == {}
@@ -334,7 +335,7 @@ def test_the_event_is_replayed_where_it_is_known(brain):
     batch.event = SimpleNamespace(data=seconds.to(brain.device))
     brain._control_logits(output, batch, sb.Stage.TEST)
     chosen = [mask.nonzero().flatten().tolist() for mask in replayed[0][:, 0]]
-    assert chosen == [[0, 1, 2], [5, 6, 7, 8, 9], [17, 18, 19]]
+    assert chosen == [[0, 1, 2, 3], [5, 6, 7, 8, 9], [16, 17, 18, 19]]
 
 
 def test_training_replays_other_random_segments_each_time(brain):

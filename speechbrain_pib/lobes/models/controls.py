@@ -2,7 +2,7 @@
 
 A replay must beat these to have been worth learning: the same hop again, a
 random segment as long as the learned selection, the loudest frames, the true
-event where it is known.
+event where it is known, and as much around it as a longer selection takes.
 
 Authors
  * The speechbrain_pib developers 2026
@@ -97,13 +97,18 @@ def loudest_frames(log_mel, widths):
     return order.argsort(dim=1) < widths.unsqueeze(1)
 
 
-def event_frames(events, n_frames, hop_seconds):
+def event_frames(events, widths, n_frames, hop_seconds):
     """Select the base frames inside the true event.
+
+    Around a short one as many frames as asked for: a replay of fewer would
+    have a finer hop than that of the selection it is compared with.
 
     Arguments
     ---------
     events : torch.Tensor
         Start and stop of the event in seconds [batch, 2].
+    widths : torch.Tensor
+        Number of frames to select in each clip, at least [batch].
     n_frames : int
         Base frames of a clip.
     hop_seconds : float
@@ -116,11 +121,14 @@ def event_frames(events, n_frames, hop_seconds):
 
     Example
     -------
-    >>> event_frames(torch.tensor([[0.1, 0.3]]), 4, 0.1)
-    tensor([[False,  True,  True, False]])
+    >>> event_frames(torch.tensor([[0.1, 0.3]]), torch.tensor([3]), 5, 0.1)
+    tensor([[False,  True,  True,  True, False]])
     """
     times = torch.arange(n_frames, device=events.device) * hop_seconds
-    return (times >= events[:, :1]) & (times < events[:, 1:])
+    inside = (times >= events[:, :1]) & (times < events[:, 1:])
+    distances = (times - events.mean(dim=1, keepdim=True)).abs()
+    order = distances.argsort(dim=1, stable=True)
+    return inside | (order.argsort(dim=1) < widths.unsqueeze(1))
 
 
 def fixed_places(names):
@@ -195,7 +203,7 @@ def control_frames(
     if control == "loudest" and log_mel is not None:
         return loudest_frames(log_mel, widths)
     if control == "event" and events is not None:
-        return event_frames(events, n_frames, hop_seconds)
+        return event_frames(events, widths, n_frames, hop_seconds)
     raise ValueError(
         f"there is no selection {control!r} here; choose learned, same_hop or "
         "random, event where the truth is known, or, in controls alone, loudest"

@@ -1,5 +1,6 @@
 """Control selections by hand."""
 
+import pytest
 import torch
 
 from speechbrain_pib.lobes.models.controls import (
@@ -40,5 +41,20 @@ def test_of_frames_as_loud_as_each_other_the_first_are_the_loudest(device):
 
 
 def test_event_frames_are_centred_in_the_event():
-    mask = event_frames(torch.tensor([[0.25, 0.5]]), 8, 0.1)
+    widths = torch.tensor([1])
+    mask = event_frames(torch.tensor([[0.25, 0.5]]), widths, 8, 0.1)
     assert mask[0].tolist() == [False] * 3 + [True] * 2 + [False] * 3
+
+
+@pytest.mark.parametrize(
+    "event, frames",
+    [
+        ([0.28, 0.42], range(1, 6)),
+        ([0.0, 0.1], range(5)),
+        ([0.75, 0.8], range(5, 10)),
+        ([0.1, 0.85], range(1, 9)),
+    ],
+)
+def test_short_events_are_replayed_with_what_is_around_them(event, frames):
+    mask = event_frames(torch.tensor([event]), torch.tensor([5]), 10, 0.1)
+    assert mask[0].nonzero().flatten().tolist() == list(frames)
