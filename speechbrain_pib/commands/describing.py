@@ -14,8 +14,8 @@ from speechbrain_pib.commands.terminal import (
     complain,
     explain,
     print_json,
-    printable,
 )
+from speechbrain_pib.utils.files import printable
 
 
 def add_arguments(parser, files, other_models=""):

@@ -4,7 +4,7 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
-from speechbrain_pib.commands.parsing import add_json
+from speechbrain_pib.commands.parsing import add_json, positive_float
 from speechbrain_pib.commands.terminal import FAILURES, conclude, explain
 
 HELP = "tell how well the events of recordings were found"
@@ -29,7 +29,7 @@ def add_arguments(parser):
     )
     parser.add_argument(
         "--duration",
-        type=float,
+        type=positive_float,
         metavar="SECONDS",
         help="of each recording (default: as the command timeline noted it, "
         "else until the last event)",
@@ -73,6 +73,12 @@ def _read_pair(reference, estimate, duration):
     record = read_record(estimate)
     if duration is None and record is not None:
         duration = record["seconds"]
+    latest = max((e.start for side in events for e in side), default=0.0)
+    if duration is not None and duration < latest:
+        raise ValueError(
+            f"an event starts after {latest:g} s, of which there are "
+            f"{duration:g}; give its --duration"
+        )
     if duration is None:
         duration = max((e.stop for side in events for e in side), default=0.0)
     return TimelinePair(*events, duration), record

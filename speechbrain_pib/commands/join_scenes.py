@@ -8,6 +8,7 @@ from speechbrain_pib.commands.parsing import (
     add_json,
     existing_folder,
     output_wav,
+    positive_float,
 )
 from speechbrain_pib.commands.terminal import conclude
 
@@ -33,12 +34,12 @@ def add_arguments(parser):
     )
     parser.add_argument(
         "--seconds",
-        type=float,
+        type=positive_float,
         help="duration of the recording (default: each scene once)",
     )
     parser.add_argument(
         "--event_every",
-        type=float,
+        type=positive_float,
         metavar="SECONDS",
         help="mean time from one event to the next; needs scenes that were "
         "made with --background_class (default: scenes as they come)",

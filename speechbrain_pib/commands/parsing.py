@@ -5,10 +5,11 @@ Authors
 """
 
 import argparse
+import math
 import os
 import re
 
-from speechbrain_pib.commands.terminal import printable
+from speechbrain_pib.utils.files import printable
 
 OPTION = re.compile(r"-h|--[a-z_]+(=.*)?", re.DOTALL)
 
@@ -89,6 +90,32 @@ def positive_int(text):
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1, 2, 3, ...")
     return int(text)
+
+
+def positive_float(text):
+    """Read a number above 0, as a type for argparse.
+
+    Arguments
+    ---------
+    text : str
+        What was typed.
+
+    Returns
+    -------
+    number : float
+
+    Example
+    -------
+    >>> positive_float("0.5")
+    0.5
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
+    return number
 
 
 def existing_folder(path):

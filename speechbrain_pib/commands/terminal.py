@@ -7,29 +7,10 @@ Authors
 import json
 import sys
 
+from speechbrain_pib.utils.files import printable
+
 # What a file, a folder or the machine can be the reason of.
 FAILURES = (ImportError, OSError, RuntimeError, ValueError)
-
-
-def printable(text):
-    r"""Escape what a terminal would act on, such as a line break in a name.
-
-    Arguments
-    ---------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    text : str
-        One line.
-
-    Example
-    -------
-    >>> print(printable("a\nb\x1b[31m.wav"))
-    a\nb\x1b[31m.wav
-    """
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def complain(message):

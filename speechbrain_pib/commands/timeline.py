@@ -9,6 +9,7 @@ import contextlib
 import functools
 import os
 import sys
+from datetime import datetime
 
 from speechbrain_pib.commands.describing import add_budget
 from speechbrain_pib.commands.parsing import (
@@ -22,8 +23,8 @@ from speechbrain_pib.commands.terminal import (
     complain,
     explain,
     print_json,
-    printable,
 )
+from speechbrain_pib.utils.files import locked_folder, printable
 
 HELP = "list the events of long recordings, with their times"
 DESCRIPTION = """\
@@ -33,14 +34,15 @@ goes on where the first was stopped: what is there of the same sound, model and
 settings is not computed again. Several machines share the recordings if torchrun
 starts the command. A path of - stands for a live stream: raw mono samples of 16
 bits, little-endian, at the rate of the model, from standard input; its events
-are printed as soon as they are final."""
+are printed as soon as they are final. Files in the output folder that another
+program wrote, or that are of another recording, are not replaced."""
 EXAMPLE = (
     "results/ESC50/scenes/1234/inference recordings --output events "
     "--format csv audacity --threshold 0.5 dog=0.3"
 )
-STREAM, STREAM_NAME = "-", "stream"
+STREAM = "-"
 # Of sound; with what is computed, an event is printed two seconds after its
-# end.
+# end, unless fainter sound of its class goes on.
 STREAM_DELAY = 1.5
 FORMATS = "csv jsonl audacity raven webvtt srt textgrid rttm".split()
 BEGIN = "%Y%m%d_%H%M%S"
@@ -255,10 +257,10 @@ def _run_files(arguments, settings):
 
 
 def _lock(folder, ranks):
-    """Keeps others out of the folder, but for the ranks of a torchrun."""
-    from speechbrain_pib.utils.files import locked_folder
-
-    return locked_folder(folder) if ranks == 1 else contextlib.nullcontext()
+    """Keeps others out of the folder, if there is one, but for the ranks of a
+    torchrun."""
+    alone = folder is not None and ranks == 1
+    return locked_folder(folder) if alone else contextlib.nullcontext()
 
 
 def _write(recording, arguments, settings, progress):
@@ -364,23 +366,37 @@ def _run_stream(arguments, settings):
     from speechbrain_pib.dataio.timelines.recordings import find_begin
     from speechbrain_pib.inference.timelines import Timeline
 
+    if sys.stdin is None:
+        raise ValueError("there is no standard input to read a stream (-) from")
     writer = _make_writer(arguments, settings)
     begin = find_begin("", arguments.begin)
     blocks = read_pcm(sys.stdin.buffer)
     timeline = Timeline(writer.classifier, blocks, settings, live=True)
+    name = f"stream_{datetime.now():%Y%m%d_%H%M%S}"
     events = []
-    for event in timeline:
-        events.append(event)
-        if arguments.json:
-            print_json(event._asdict())
-        else:
-            print(
-                f"{event.start:.3f} {event.stop:.3f} {event.score:.4f} "
-                f"{printable(event.label)}",
-                flush=True,
-            )
-    if arguments.output is not None:
-        writer.write_events(
-            events, STREAM_NAME, STREAM_NAME, timeline.seconds, begin
-        )
+
+    def keep():
+        # After each event, whatever will end the stream.
+        if arguments.output is not None:
+            writer.write_events(events, name, name, timeline.seconds, begin)
+
+    with _lock(arguments.output, 1):
+        keep()
+        for event in timeline:
+            events.append(event)
+            _print_event(event, arguments.json)
+            keep()
+        keep()
     return 0
+
+
+def _print_event(event, as_json):
+    """Print an event as soon as it is final."""
+    if as_json:
+        print_json(event._asdict())
+        return
+    print(
+        f"{event.start:.3f} {event.stop:.3f} {event.score:.4f} "
+        f"{printable(event.label)}",
+        flush=True,
+    )

@@ -25,7 +25,8 @@ def find_threshold(evidence, targets):
     -------
     threshold : float
         In the middle between the least evidence that reaches it and the most
-        that does not. None if no clip holds a class.
+        that does not. None if no clip holds a class, or what is heard of it
+        tells nothing.
 
     Example
     -------
@@ -41,5 +42,7 @@ def find_threshold(evidence, targets):
     # Where both are 0, so is their mean. The last point has no threshold.
     scores = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
     best = thresholds[scores[:-1].argmax()]
+    if best <= 0:
+        return None
     below = evidence[evidence < best]
     return float((best + below.max(initial=0.0)) / 2)

@@ -209,11 +209,8 @@ def evaluate_timelines(pairs):
                 ),
             )
             alarms[label] += count_false_alarms(reference, estimate)
-        size = math.ceil(
-            max((e.stop for side in pair[:2] for e in side), default=0.0)
-            / SEGMENT_SECONDS
-        )
-        rolls = [_activity(side, size) for side in spans]
+        active = _active_segments(spans)
+        rolls = [_activity(side, active) for side in spans]
         errors += _count_errors(*rolls)
         sums = [roll.sum(axis=0) for roll in (*rolls, rolls[0] & rolls[1])]
         for label, *counts in zip(labels, *sums):
@@ -238,13 +235,34 @@ def _spans_of_labels(events, labels):
     return {k: np.array(spans[k], float).reshape(-1, 2) for k in labels}
 
 
-def _activity(spans, size):
-    """Which segments each class is heard in [size, classes]."""
-    roll = np.zeros((size, len(spans)), bool)
+def _segments(times):
+    """The first segment of each event, and the one after its last [n, 2]."""
+    return np.stack(
+        [
+            np.floor(times[:, 0] / SEGMENT_SECONDS),
+            np.ceil(times[:, 1] / SEGMENT_SECONDS),
+        ],
+        axis=1,
+    ).astype(int)
+
+
+def _active_segments(sides):
+    """The segments in which anything is heard, in order."""
+    active = [
+        np.arange(*segments)
+        for spans in sides
+        for times in spans.values()
+        for segments in _segments(times)
+    ]
+    return np.unique(np.concatenate([np.arange(0), *active]))
+
+
+def _activity(spans, active):
+    """In which of the active segments each class is heard
+    [segments, classes]."""
+    roll = np.zeros((len(active), len(spans)), bool)
     for column, times in enumerate(spans.values()):
-        first = np.floor(times[:, 0] / SEGMENT_SECONDS).astype(int)
-        last = np.ceil(times[:, 1] / SEGMENT_SECONDS).astype(int)
-        for start, stop in zip(first.tolist(), last.tolist()):
+        for start, stop in np.searchsorted(active, _segments(times)):
             roll[start:stop, column] = True
     return roll
 

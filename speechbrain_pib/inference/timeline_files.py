@@ -2,18 +2,22 @@
 computed again.
 
 Beside the files that were asked for each recording has a record,
-NAME.timeline.json, with its events, its replays and a fingerprint: of the sound,
-the model and the settings. The record is written first, whole or not at all; the other files
-are written from it. So a run that was killed goes on where it was, and leaves
-the same bytes as one that was not.
+NAME.timeline.json, with its events, its replays, where the recording is, and
+fingerprints: of the sound, and of that with the model and the settings. The
+record is written first, whole or not at all; the other files are written from
+it. So a run that was killed goes on where it was, and leaves the same bytes as
+one that was not. Files that have no record, or that of another recording, are
+somebody else's, and are not replaced.
 
 Authors
  * The speechbrain_pib developers 2026
 """
 
+import contextlib
 import hashlib
 import json
 import os
+import re
 
 import speechbrain_pib
 from speechbrain_pib.dataio.timelines.blocks import open_sound
@@ -30,6 +34,8 @@ from speechbrain_pib.inference.timelines import Timeline
 from speechbrain_pib.utils.files import atomic_writer, hash_file
 
 PAGE = ".html"
+# What decides on what a folder hears.
+LOADED = re.compile(r"hyperparams\.yaml|budget\.json|.+\.ckpt")
 
 
 def hash_model(source, classifier):
@@ -58,7 +64,7 @@ def hash_model(source, classifier):
     if os.path.isdir(source):
         for name in sorted(os.listdir(source)):
             path = os.path.join(source, name)
-            if os.path.isfile(path):
+            if LOADED.fullmatch(name) and os.path.isfile(path):
                 digest.update(f"{name} {hash_file(path)}\n".encode())
     elif os.path.isfile(source):
         digest.update(hash_file(source).encode())
@@ -129,7 +135,8 @@ class TimelineWriter:
         Timeline(classifier, (), settings)
         labels = classifier.labels
         is_event = settings.is_event(labels)
-        for kind in formats:
+        # The page of a report has a CSV in it.
+        for kind in {*formats, *(["csv"] if report else [])}:
             require_labels(kind, [x for x, y in zip(labels, is_event) if y])
         description = settings.describe(labels)
         sure = classifier.until_sure and classifier.until_sure.threshold
@@ -162,17 +169,22 @@ class TimelineWriter:
         UnreadableAudioError, UnreadableVideoError
             If it cannot be read to its end; then nothing is written.
         ValueError
-            If a format cannot hold a label, which is named.
+            If there are files of that name which are not of this recording.
         """
         record_path = os.path.join(self.folder, name + RECORD)
-        fingerprint = self._fingerprint(path)
-        record = _load_record(record_path, fingerprint)
-        heard = record is None
+        about = self._identify(path)
+        earlier = _load_record(record_path)
+        heard = earlier.get("fingerprint") != about["fingerprint"]
         if heard:
-            record = self._hear(path, progress or (lambda *_: None))
-            record["fingerprint"] = fingerprint
+            self._check_earlier(earlier, about, name)
+            record = self._hear(path, progress or (lambda *_: None)) | about
+            # Of formats that are not asked for now, they would stay as they
+            # are.
+            self._remove_earlier(name)
             with atomic_writer(record_path) as file:
                 json.dump(record, file)
+        else:
+            record = earlier
         self.write_events(
             [Event(*event) for event in record["events"]],
             os.path.basename(path),
@@ -226,12 +238,45 @@ class TimelineWriter:
             fingerprint=record["fingerprint"],
         )
 
-    def _fingerprint(self, path):
-        """Hash what decides on the events of a recording."""
+    def _identify(self, path):
+        """Where a recording is, and hashes of it and of what decides on its
+        events."""
         content = hash_file(path)
         if content is None:
             raise FileNotFoundError(f"there is no file {path}")
-        return hashlib.sha256(f"{content} {self.identity}".encode()).hexdigest()
+        everything = f"{content} {self.identity}".encode()
+        return {
+            "recording": os.path.realpath(path),
+            "content": content,
+            "fingerprint": hashlib.sha256(everything).hexdigest(),
+        }
+
+    def _results(self, name):
+        """The files that there may be of a recording, but for its record."""
+        for suffix in (*(kind.suffix for kind in FORMATS.values()), PAGE):
+            yield os.path.join(self.folder, name + suffix)
+
+    def _check_earlier(self, earlier, about, name):
+        """Raises if what is there is not of this recording."""
+        if not earlier:
+            for path in filter(os.path.lexists, self._results(name)):
+                raise ValueError(
+                    f"{path} is there already, and was not written by this "
+                    "command; move it, or give another output folder"
+                )
+        # It may have moved, or grown.
+        keys = ("recording", "content")
+        if all(earlier.get(key, about[key]) != about[key] for key in keys):
+            raise ValueError(
+                f"{self.folder} holds the events of {earlier['recording']} "
+                f"under the name {name}; give another output folder"
+            )
+
+    def _remove_earlier(self, name):
+        """Removes what was written of a recording with other settings."""
+        for path in self._results(name):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(path)
 
     def _hear(self, path, progress):
         """Find the events of a recording."""
@@ -269,12 +314,14 @@ def _describe_costs(record):
     }
 
 
-def _load_record(path, fingerprint):
-    """The record of a recording; None if there is none of this fingerprint."""
+def _load_record(path):
+    """The record of a recording; empty if there is none."""
     try:
         with open(path, encoding="utf-8") as file:
             record = json.load(file)
-    except (FileNotFoundError, ValueError):
-        return None
-    fits = isinstance(record, dict) and record.get("fingerprint") == fingerprint
-    return record if fits else None
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        record = None
+    # Of one that is damaged it is not known what it was of.
+    return record if isinstance(record, dict) else {"damaged": True}

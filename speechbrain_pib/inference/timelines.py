@@ -42,8 +42,8 @@ class TimelineCosts(NamedTuple):
     Example
     -------
     >>> costs = TimelineCosts(3600.0, [1000, 100], [0.5, 1.5])
-    >>> costs.gmacs, costs.gmacs_everywhere, costs.per_hour(costs.gmacs)
-    (650.0, 2000.0, 650.0)
+    >>> costs.gmacs, costs.gmacs_everywhere
+    (650.0, 2000.0)
     """
 
     seconds: float
@@ -69,21 +69,6 @@ class TimelineCosts(NamedTuple):
     def gmacs_everywhere(self):
         """What all replays of all windows would have cost."""
         return self.windows * sum(self.gmacs_of_passes)
-
-    def per_hour(self, gmacs):
-        """Divide by the hours of sound.
-
-        Arguments
-        ---------
-        gmacs : float
-            Of all of the recording.
-
-        Returns
-        -------
-        gmacs : float
-            Of an hour of it; 0 if nothing was heard.
-        """
-        return gmacs * 3600 / self.seconds if self.seconds else 0.0
 
 
 class TimelinePart(NamedTuple):

@@ -201,7 +201,7 @@ def to_cell(text):
     >>> to_cell("=1+1"), to_cell("dog"), from_cell(to_cell("=1+1"))
     ("'=1+1", 'dog', '=1+1')
     """
-    return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
+    return f"'{text}" if _is_formula(text) else text
 
 
 def from_cell(cell):
@@ -221,8 +221,14 @@ def from_cell(cell):
     >>> from_cell("'@home"), from_cell("'til")
     ('@home', "'til")
     """
-    quoted = cell.startswith("'") and cell[1:].startswith(FORMULA_SIGNS)
+    quoted = cell.startswith("'") and _is_formula(cell[1:])
     return cell[1:] if quoted else cell
+
+
+def _is_formula(text):
+    """Whether a spreadsheet takes text for a formula, or it looks like one
+    that was quoted."""
+    return text.lstrip("'").startswith(FORMULA_SIGNS)
 
 
 @contextlib.contextmanager

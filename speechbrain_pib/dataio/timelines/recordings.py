@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from speechbrain_pib.dataio.audio.files import CLIP_EXTENSIONS, walk_audio
+from speechbrain_pib.dataio.timelines.formats import FORMATS
+from speechbrain_pib.dataio.timelines.pairs import RECORD
 from speechbrain_pib.dataio.video.files import EXTENSIONS
 
 # How many digits the directives of strptime stand for.
@@ -80,9 +82,11 @@ def find_recordings(paths):
     ['owl', 'woods/owl']
     """
     found = {}  # path to its name with the extension
+    first = {}  # where a file lies, to the path it was found by first
     for path in paths:
         path = os.fspath(path)
         if not os.path.isdir(path):
+            path = first.setdefault(_place(path), path)
             found.setdefault(path, os.path.basename(path))
             continue
         extensions = {*CLIP_EXTENSIONS, *EXTENSIONS}
@@ -90,27 +94,49 @@ def find_recordings(paths):
         if not inside:
             raise ValueError(f"{path} holds no sound and no videos")
         for file in inside:
+            file = first.setdefault(_place(file), file)
             found.setdefault(file, os.path.relpath(file, path))
-    stems = Counter(os.path.splitext(name)[0] for name in found.values())
-    recordings = []
-    for path, name in found.items():
-        stem = os.path.splitext(name)[0]
-        recordings.append(
-            RecordingFile(path, stem if stems[stem] == 1 else name)
+    stems = {path: os.path.splitext(name)[0] for path, name in found.items()}
+    counts = Counter(
+        result for stem in stems.values() for result in _results(stem)
+    )
+    recordings = [
+        RecordingFile(
+            path,
+            name
+            if any(counts[result] > 1 for result in _results(stems[path]))
+            else stems[path],
         )
+        for path, name in found.items()
+    ]
     _check_names(recordings)
     return recordings
+
+
+def _place(path):
+    """The same for all ways to write the path of a file."""
+    folder, name = os.path.split(path)
+    return os.path.join(os.path.realpath(folder), name)
+
+
+def _results(name):
+    """What the files of a time line can be called, as file systems that do
+    not tell upper from lower case see it."""
+    suffixes = (RECORD, *(kind.suffix for kind in FORMATS.values()))
+    return [f"{name}{suffix}".lower() for suffix in suffixes]
 
 
 def _check_names(recordings):
     """Raises if results of two recordings would have the same name."""
     named = {}
     for path, name in recordings:
-        if (other := named.setdefault(name.lower(), path)) is not path:
-            raise ValueError(
-                f"the results of {other} and {path} would have the same name; "
-                "give them one after the other, with other output folders"
-            )
+        for result in _results(name):
+            if (other := named.setdefault(result, path)) is not path:
+                raise ValueError(
+                    f"the results of {other} and {path} would have the same "
+                    "name; give them one after the other, with other output "
+                    "folders"
+                )
 
 
 def find_begin(path, pattern):
@@ -153,7 +179,9 @@ def find_begin(path, pattern):
 def _to_regex(pattern):
     """A regular expression for what a pattern of strptime may stand for."""
     # Plain characters, and directives one behind the other.
-    plain, *directives = re.split(r"%(.)", pattern)
+    plain, *directives = re.split(r"%(.?)", pattern)
+    if twice := [x for x, n in Counter(directives[::2]).items() if n > 1]:
+        raise ValueError(f"{pattern}: %{twice[0]} can stand in it only once")
     regex = re.escape(plain)
     for kind, after in zip(directives[::2], directives[1::2]):
         if kind not in DIGITS:

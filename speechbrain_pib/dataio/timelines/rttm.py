@@ -12,6 +12,7 @@ from speechbrain_pib.dataio.timelines.reading import (
     read_lines,
 )
 from speechbrain_pib.dataio.timelines.writing import require_line, to_seconds
+from speechbrain_pib.utils.files import printable
 
 FIELDS = 10
 ABSENT = "<NA>"
@@ -44,7 +45,7 @@ def render_rttm(events, recording):
     >>> print(render_rttm(events, Recording("a b.wav", 60.0)))
     SPEAKER a_b.wav 1 1.250000 1.250000 <NA> <NA> dog 0.750000 <NA>
     """
-    name = re.sub(r"\s+", "_", recording.name)
+    name = re.sub(r"\s+", "_", printable(recording.name))
     lines = []
     for event in events:
         spaces = "".join(filter(str.isspace, event.label))

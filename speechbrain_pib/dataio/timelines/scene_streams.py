@@ -154,8 +154,8 @@ def _draw_order(scenes, count, period, rng):
             "a scene has one event at most, so that they cannot be so frequent"
         )
     # One event in each stretch of a period, at a random place of it.
-    numbers = np.arange(int(count / period))
-    places = ((numbers + rng.random(len(numbers))) * period).astype(int)
+    borders = np.ceil(np.arange(int(count / period) + 1) * period).astype(int)
+    places = rng.integers(borders[:-1], borders[1:])
     sources = {
         True: _draw(with_event, count, rng),
         False: _draw(others, count, rng),

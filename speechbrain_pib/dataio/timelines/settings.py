@@ -43,8 +43,9 @@ class TimelineSettings:
         Labels of classes that are no events.
     delay : float
         How long after its end, in seconds of sound, an event is final at the
-        latest (default: when the windows that hold its end and overlap by half
-        were heard; replays wait for full batches). Less costs more windows.
+        latest, unless fainter sound of its class goes on (default: when the
+        windows that hold its end and overlap by half were heard; replays wait
+        for full batches). Less costs more windows.
 
     Raises
     ------

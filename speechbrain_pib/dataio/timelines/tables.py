@@ -82,12 +82,16 @@ def _times_of_day(event, recording):
     """Date and time of day of both ends of an event, where they are known."""
     if recording.begin is None:
         return []
-    return [
-        (recording.begin + timedelta(seconds=time)).isoformat(
-            timespec="milliseconds"
-        )
-        for time in (event.start, event.stop)
-    ]
+    try:
+        times = [
+            recording.begin + timedelta(seconds=time)
+            for time in (event.start, event.stop)
+        ]
+    except OverflowError as error:
+        raise ValueError(
+            f"begun at {recording.begin} it would end after the year 9999"
+        ) from error
+    return [time.isoformat(timespec="milliseconds") for time in times]
 
 
 def read_csv_events(path):
@@ -351,7 +355,7 @@ def read_raven_events(path):
     if absent:
         raise ValueError(f"{path} has no column {', '.join(absent)}")
     names |= {"Score": "score", "Pass": "confirmed"}
-    events = []
+    events, seen = [], set()
     for line, text in enumerate(lines[1:], start=2):
         if not text.strip():
             continue
@@ -360,5 +364,10 @@ def read_raven_events(path):
             if len(fields) != len(header):
                 raise ValueError(f"got {len(fields)}")
             row = {names[c]: x for c, x in zip(header, fields) if c in names}
-            events.append(read_event(**row))
+            event = read_event(**row)
+            # Raven has a row for each of its views that shows a selection.
+            shown = dict(zip(header, fields)).get("Selection", line), event
+            if shown not in seen:
+                seen.add(shown)
+                events.append(event)
     return events

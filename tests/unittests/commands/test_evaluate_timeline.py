@@ -118,6 +118,19 @@ def test_a_file_that_fails_is_named_and_the_others_count(run, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("duration", ["0", "-3600", "nan", "inf", "long"])
+def test_a_duration_is_a_number_above_zero(run, tmp_path, capsys, duration):
+    with pytest.raises(SystemExit):
+        run(tmp_path, tmp_path, f"--duration={duration}")
+    assert f"{duration} is no number above 0" in capsys.readouterr().err
+
+
+def test_an_event_after_the_end_is_an_error(run, tmp_path):
+    path = write(tmp_path / "true", [DOG, CAT])
+    status, _, (error,) = run(path, path, "--duration", "3")
+    assert status == 1 and "an event starts after 7 s" in error
+
+
 def test_nothing_to_compare_is_said(run, tmp_path):
     a = write(tmp_path / "a/x", [DOG]).parent
     b = write(tmp_path / "b/y", [DOG]).parent

@@ -175,11 +175,40 @@ def test_a_stream_has_the_events_of_its_file(
     status, out, _ = find("-", "--output", tmp_path, "--json", *LOW)
     assert status == 0
     printed = [json.loads(line) for line in out.splitlines()]
-    found = read_events(tmp_path / "stream.csv")
+    (path,) = tmp_path.glob("stream_*_*.csv")
+    found = read_events(path)
     assert len(printed) == len(found) == len(expected) > 0
     for one, other in zip(found, expected):
         assert one._replace(score=0) == other._replace(score=0)
         assert one.score == pytest.approx(other.score, abs=1e-3)
+
+
+def test_a_stream_that_is_stopped_leaves_its_events(
+    find, recordings, tmp_path, monkeypatch
+):
+    samples, _ = soundfile.read(recordings / "a.wav", dtype="int16")
+
+    class Stopped(io.BytesIO):
+        def read(self, size=-1):
+            data = super().read(size)
+            if not data:
+                raise KeyboardInterrupt
+            return data
+
+        read1 = read
+
+    stream = SimpleNamespace(buffer=Stopped(samples.tobytes()))
+    monkeypatch.setattr(sys, "stdin", stream)
+    status, out, _ = find("-", "--output", tmp_path, *LOW)
+    assert status == 130
+    (path,) = tmp_path.glob("stream_*_*.csv")
+    assert len(read_events(path)) == len(out.splitlines()) > 0
+
+
+def test_without_standard_input_there_is_no_stream(find, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    status, _, err = find("-", *LOW)
+    assert status == 1 and "there is no standard input" in err
 
 
 def test_wrong_requests_are_errors_before_anything_is_heard(

@@ -33,3 +33,7 @@ def test_where_nothing_is_held_there_is_none():
 def test_evidence_that_is_all_alike_reaches_its_threshold():
     evidence = np.full((3, 2), 0.2)
     assert 0 < find_threshold(evidence, np.ones((3, 2))) <= 0.2
+
+
+def test_evidence_that_tells_nothing_has_no_threshold():
+    assert find_threshold(np.zeros((2, 2)), np.eye(2)) is None

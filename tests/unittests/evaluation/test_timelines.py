@@ -184,6 +184,18 @@ def test_a_recording_without_events_has_no_rates():
     assert results["false_alarms_per_hour"]["micro"] == 0.0
 
 
+def test_times_since_1970_take_no_more_memory():
+    def events(*spans):
+        return [Event(k, 1.7e9 + a, 1.7e9 + b, 1.0) for k, a, b in spans]
+
+    reference = events(("a", 1.5, 3.5))
+    estimate = events(("a", 2.5, 4.5), ("b", 9.0, 9.5))
+    results = evaluate_timelines([TimelinePair(reference, estimate, 2e9)])
+    # There are 3 segments, 3 were found, both are 2; b is one more.
+    assert results["segments"]["micro"]["precision"] == 2 / 4
+    assert results["segments"]["micro"]["recall"] == 2 / 3
+
+
 def test_a_day_takes_less_than_a_second():
     rng = np.random.default_rng(0)
     pair = make_pair(rng, 86400.0, 4320, labels="abcdefghij")

@@ -89,6 +89,43 @@ def test_what_is_there_is_told_by_content_and_settings(writer, tone, tmp_path):
     assert heard(threshold=0.4, model="another")
 
 
+def test_files_of_somebody_else_are_not_replaced(writer, tone, tmp_path):
+    folder = tmp_path / "events"
+    folder.mkdir()
+    (folder / "tone.csv").write_text("start,stop,label\n1,2,mine\n")
+    with pytest.raises(ValueError, match="tone.csv is there already, and was"):
+        writer().write(tone, "tone")
+    assert "mine" in (folder / "tone.csv").read_text()
+    assert [path.name for path in folder.iterdir()] == ["tone.csv"]
+
+
+def test_another_recording_of_the_same_name_is_refused(writer, tone, tmp_path):
+    writer().write(tone, "tone")
+    other = tmp_path / "tone.wav"
+    soundfile.write(other, np.zeros(8000), 8000)
+    before = (tmp_path / "events/tone.csv").read_bytes()
+    with pytest.raises(ValueError, match="holds the events of .*tones.*/tone"):
+        writer().write(other, "tone")
+    assert (tmp_path / "events/tone.csv").read_bytes() == before
+    # Not one that was only moved, whatever the settings.
+    shutil.copy(tone, other)
+    assert not writer().write(other, "tone")["heard"]
+    assert writer(threshold=0.4).write(other, "tone")["heard"]
+
+
+def test_what_was_found_with_other_settings_does_not_stay(
+    writer, tone, tmp_path
+):
+    writer(["csv", "srt"]).write(tone, "tone")
+    writer(["jsonl"], threshold=0.99).write(tone, "tone")
+    left = {path.name for path in (tmp_path / "events").iterdir()}
+    assert left == {"tone.jsonl", "tone.timeline.json"}
+    # Of the same settings other formats are added.
+    writer(["csv"], threshold=0.99).write(tone, "tone")
+    left = {path.name for path in (tmp_path / "events").iterdir()}
+    assert left == {"tone.csv", "tone.jsonl", "tone.timeline.json"}
+
+
 def test_files_that_were_damaged_or_removed_are_mended(writer, tone, tmp_path):
     writer(["csv", "audacity"]).write(tone, "tone")
     folder = tmp_path / "events"
@@ -140,7 +177,13 @@ def test_models_are_told_apart_by_their_files(tmp_path, hear_tones):
     (tmp_path / "model.ckpt").write_text("a")
     one = hash_model(str(tmp_path), None)
     assert hash_model(str(tmp_path), None) == one
-    (tmp_path / "model.ckpt").write_text("b")
-    assert hash_model(str(tmp_path), None) != one
+    # Nothing of it is loaded.
+    for name in ("README.md", "lock", "a.timeline.json"):
+        (tmp_path / name).write_text("c")
+    assert hash_model(str(tmp_path), None) == one
+    for name in ("model.ckpt", "hyperparams.yaml", "budget.json"):
+        before = hash_model(str(tmp_path), None)
+        (tmp_path / name).write_text("b")
+        assert hash_model(str(tmp_path), None) != before
     named = hash_model("owner/name", hear_tones())
     assert named == hash_model("owner/name", hear_tones()) != one

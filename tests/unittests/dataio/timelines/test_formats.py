@@ -141,6 +141,13 @@ def test_an_unknown_format_is_named():
 
 
 @pytest.mark.parametrize("name", ["csv", "jsonl"])
+def test_there_is_no_time_of_day_after_the_last_year(tmp_path, name):
+    begin = datetime(9999, 12, 31, 23, 59, 59)
+    with pytest.raises(ValueError, match="begun at 9999-12-31 23:59:59"):
+        write(tmp_path, name, [Event("dog", 0.5, 1.5, 0.5)], begin=begin)
+
+
+@pytest.mark.parametrize("name", ["csv", "jsonl"])
 @pytest.mark.parametrize("zone", [None, timezone(timedelta(hours=2))])
 def test_times_of_day_run_over_midnight(tmp_path, name, zone):
     begin = datetime(2026, 3, 28, 23, 59, 59, 500000, zone)

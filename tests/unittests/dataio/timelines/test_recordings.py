@@ -48,6 +48,20 @@ def test_files_with_the_same_stem_keep_their_extensions(tmp_path):
     with pytest.raises(ValueError, match=r"a\.wav and .*c/a\.wav would have"):
         names(tmp_path / "a.wav", tmp_path / "c")
     assert names(tmp_path / "a.wav", tmp_path / "a.wav") == ["a"]
+    assert names(tmp_path / "c", f"{tmp_path}/./c/../c/a.wav") == ["a"]
+
+
+@pytest.mark.parametrize(
+    "files, found",
+    [
+        (["Owl.wav", "owl.flac"], ["Owl.wav", "owl.flac"]),
+        # Both had "a.selections.txt", of Raven and of Audacity.
+        (["a.selections.wav", "a.wav"], ["a.selections.wav", "a.wav"]),
+    ],
+)
+def test_no_two_recordings_have_a_result_in_common(tmp_path, files, found):
+    touch(tmp_path, *files)
+    assert names(tmp_path) == found
 
 
 def test_a_folder_without_sound_is_an_error(tmp_path):
@@ -81,5 +95,9 @@ def test_names_tell_when_a_recording_was_begun(name, pattern, begin):
 def test_wrong_patterns_are_errors():
     with pytest.raises(ValueError, match="not %Q"):
         find_begin("a.wav", "%Q")
+    with pytest.raises(ValueError, match="not %$"):
+        find_begin("a.wav", "20%")
+    with pytest.raises(ValueError, match="%M can stand in it only once"):
+        find_begin("", "%Y%M%d_%H%M%S")
     with pytest.raises(ValueError, match="monday"):
         find_begin("a.wav", "monday")

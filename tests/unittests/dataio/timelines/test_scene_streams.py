@@ -99,6 +99,21 @@ def test_events_are_as_sparse_as_asked(scenes, tmp_path):
     assert set((starts % 3.8) // 0.95) == {0, 1, 2, 3}
 
 
+@pytest.mark.parametrize("scenes_of_a_period", [1.5, 1.8, 3.3])
+def test_events_are_as_many_as_asked_at_any_period(
+    scenes, tmp_path, scenes_of_a_period
+):
+    stream = join_scenes(
+        scenes,
+        tmp_path / "a.wav",
+        1,
+        seconds=0.95 * 600,
+        event_every=0.95 * scenes_of_a_period,
+    )
+    expected = 600 / scenes_of_a_period
+    assert len(stream.events) == pytest.approx(expected, abs=2)
+
+
 def test_the_seed_tells_the_order(scenes, tmp_path):
     def join(name, seed):
         stream = join_scenes(scenes, tmp_path / name, 1, seed=seed)

@@ -11,6 +11,8 @@ import pytest
 from speechbrain_pib.dataio.timelines.events import Event
 from speechbrain_pib.dataio.timelines.tables import (
     read_audacity_events,
+    read_csv_events,
+    read_raven_events,
     render_audacity,
     render_csv,
     render_raven,
@@ -28,6 +30,28 @@ def test_a_spreadsheet_runs_no_label():
     text = render_csv([Event("=cmd()", 1.0, 2.0, 0.5)], RECORDING)
     (row,) = csv.DictReader(text.splitlines())
     assert row["label"] == "'=cmd()"
+
+
+@pytest.mark.parametrize("label", ["=1", "'=1", "''@a", "'til", "-", "dog"])
+def test_what_is_quoted_for_spreadsheets_comes_back(tmp_path, label):
+    (tmp_path / "a.csv").write_text(
+        render_csv([Event(label, 1.0, 2.0, 0.5)], RECORDING)
+    )
+    (event,) = read_csv_events(tmp_path / "a.csv")
+    assert event.label == label
+
+
+def test_a_selection_that_raven_shows_in_two_views_is_one_event(tmp_path):
+    rows = [
+        "Selection\tView\tBegin Time (s)\tEnd Time (s)\tAnnotation",
+        "1\tWaveform 1\t1.0\t2.0\tdog",
+        "1\tSpectrogram 1\t1.0\t2.0\tdog",
+        "2\tSpectrogram 1\t1.0\t2.0\tdog",
+        "3\tSpectrogram 1\t1.0\t2.5\tdog",
+    ]
+    (tmp_path / "a.selections.txt").write_text("\n".join(rows) + "\n")
+    found = read_raven_events(tmp_path / "a.selections.txt")
+    assert [event.stop for event in found] == [2.0, 2.0, 2.5]
 
 
 def test_every_row_of_raven_has_its_fields():
