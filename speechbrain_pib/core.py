@@ -13,8 +13,9 @@ import numpy as np
 import speechbrain as sb
 import torch
 from speechbrain.utils.distributed import run_on_main
+from speechbrain.utils.logger import get_logger
 
-from speechbrain_pib.evaluation.budgets import BudgetTable, parse_budget
+from speechbrain_pib.evaluation.budgets import BudgetTable
 from speechbrain_pib.evaluation.metrics import segment_overlap
 from speechbrain_pib.evaluation.reports import (
     describe_outputs,
@@ -32,8 +33,14 @@ from speechbrain_pib.training.budget_tests import BudgetTest
 from speechbrain_pib.training.classification import ClassificationBrain
 from speechbrain_pib.training.evidence_tests import EvidenceTest
 from speechbrain_pib.training.experiment import end_processes, train_and_test
+from speechbrain_pib.training.starts import (
+    check_budget,
+    is_control,
+    start_backbones,
+)
 from speechbrain_pib.utils.printing import show
-from speechbrain_pib.utils.weights import load_backbone
+
+logger = get_logger(__name__)
 
 
 class PlayItBackBrain(ClassificationBrain):
@@ -86,7 +93,9 @@ class PlayItBackBrain(ClassificationBrain):
             widths = torch.full_like(
                 wavs[:, 0], self.hparams.random_seconds / self._hop_seconds
             ).round()
-            masks = self._select(self.hparams.selection, batch, stage, widths)
+            masks = self._select(
+                self.hparams.selection, batch, stage, lengths, widths
+            )
         if stage == sb.Stage.TRAIN:
             wavs = self.modules.augment(wavs)
             wavs, targets = self.modules.mixing(wavs, targets)
@@ -222,7 +231,9 @@ class PlayItBackBrain(ClassificationBrain):
                 continue
             widths = output.masks[:, 0].sum(dim=1)
             log_mel = output.log_mel[0]
-            masks = self._select(control, batch, stage, widths, log_mel)
+            masks = self._select(
+                control, batch, stage, lengths, widths, log_mel
+            )
             heard = self._listen(wavs, lengths, masks, stage)
             logits[f"fused_{control}"] = heard.logits
         return logits
@@ -237,14 +248,18 @@ class PlayItBackBrain(ClassificationBrain):
         listen = self.budgets.listen(self.hparams.budget)
         return {"until_sure": listen(wavs, lengths).logits}
 
-    def _select(self, control, batch, stage, widths, log_mel=None):
+    def _select(self, control, batch, stage, lengths, widths, log_mel=None):
         """Make the masks of a control [batch * views, replays, T]."""
         model = self.hparams.model
+        if stage == sb.Stage.TRAIN:
+            # What was padding is sound after rolling and mixing.
+            lengths = torch.ones_like(lengths)
         mask = control_frames(
             control,
             widths,
             model.fbank.n_frames,
             hop_seconds=self._hop_seconds,
+            lengths=lengths,
             places=self._random_places(batch, stage),
             log_mel=log_mel,
             events=batch.event.data if hasattr(batch, "event") else None,
@@ -412,52 +427,19 @@ def run_experiment(brain_class, hparams, run_opts, data):
     # Else they would be missed after the training.
     check_controls(hparams.get("controls", []))
     if hparams.get("budget") is not None:
-        _check_budget(hparams, data)
+        check_budget(hparams, data)
     if not run_opts["test_only"]:
-        _start_backbones(hparams)
+        start_backbones(hparams)
     results = train_and_test(brain_class, hparams, run_opts, data)
-    if not (run_opts["test_only"] or run_opts["debug"]):
+    if is_control(hparams):
+        logger.warning(
+            "No inference folder: it would replay what the model selects, "
+            "which was not learned with selection=%s",
+            hparams["selection"],
+        )
+    elif not (run_opts["test_only"] or run_opts["debug"]):
         run_on_main(_export, args=[hparams, data.label_encoder, results])
     end_processes()
-
-
-def _check_budget(hparams, data):
-    """Raise where a budget is none, or cannot be solved."""
-    parse_budget(hparams["budget"], full=1.0)
-    learned = hparams["replays"] > 0 and hparams["selection"] == "learned"
-    if not learned or "valid" not in data.datasets:
-        raise ValueError(
-            "a budget needs replays of a learned selection, and a validation "
-            "set to find on it how sure clips must be"
-        )
-
-
-def _start_backbones(hparams):
-    """Load pretrained weights, without which nothing may be frozen."""
-    model = hparams["model"]
-    for backbone, option in (
-        (model.backbone, "pretrained_backbone"),
-        (model.replay_backbone, "pretrained_replay_backbone"),
-    ):
-        if backbone is not None:
-            path = hparams.get(option)
-            _start_backbone(backbone, path, option, model.freeze_backbone)
-
-
-def _start_backbone(backbone, path, option, frozen):
-    """Load the weights of one backbone, where there are any."""
-    if path is None and frozen:
-        raise ValueError(
-            "the backbone is frozen and nobody trained it: give "
-            f"--{option}=/path/to/weights (from backbone.yaml), or "
-            "--freeze_backbone=False"
-        )
-    if path is not None and load_backbone(backbone, path) and frozen:
-        raise ValueError(
-            f"the backbone is frozen and the head of {path} is for other "
-            "classes: train a backbone on this data set first "
-            "(backbone.yaml), or give --freeze_backbone=False"
-        )
 
 
 def _export(hparams, label_encoder, results):

@@ -102,7 +102,7 @@ def prepare_features(
         key, split = video["ID"], video["split"]
         row = {"ID": key, "label": video["label"], "split": split}
         if features_of := _find(key, known):
-            seconds = float(features_of.get("duration", "inf"))
+            seconds = float(features_of.get("duration") or "inf")
             kept, lost, changed = _match_segments(video, seconds)
             # The video keeps its labels.
             mended += changed
@@ -370,6 +370,8 @@ def _read_json(path):
             ]
             if any(len(segment) != 3 for segment in segments):
                 raise ValueError("a segment is not [start, stop]")
+            if not all(isinstance(segment[2], str) for segment in segments):
+                raise ValueError("a label is not text")
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"{path}: the entry of {key} is malformed: {error!r}"
@@ -411,9 +413,18 @@ def _read_feature_manifest(path):
         )
     folder = os.path.dirname(os.path.abspath(path))
     rows = {}
-    for _, row in read_rows(path, ["ID", "features"]):
+    for line, row in read_rows(path, ["ID", "features"]):
+        key = os.path.basename(row["ID"])
+        if key in rows:
+            raise ValueError(f"{path}, line {line}: {key} appears twice")
+        try:
+            float(row.get("duration") or "inf")
+        except ValueError as error:
+            raise ValueError(
+                f"{path}, line {line}: duration: {error}"
+            ) from None
         row["features"] = os.path.join(folder, row["features"])
-        rows[os.path.basename(row["ID"])] = row
+        rows[key] = row
     return rows
 
 

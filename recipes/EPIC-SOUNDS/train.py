@@ -35,6 +35,7 @@ from speechbrain_pib.training.experiment import (
     load_challenge_data,
     start_experiment,
 )
+from speechbrain_pib.training.starts import is_control
 
 
 class EpicSoundsBrain(PlayItBackBrain):
@@ -84,6 +85,8 @@ def detection_settings(hparams):
     """How events are found in whole videos; None if they are not."""
     if hparams["detection"] is None:
         return None
+    if is_control(hparams):
+        raise ValueError("detection needs a selection that is learned")
     return TimelineSettings(
         replays=hparams["detection"], threshold=hparams["detection_threshold"]
     )

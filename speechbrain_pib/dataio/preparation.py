@@ -189,6 +189,10 @@ def write_manifests(
     for split in splits:
         if not found[split]:
             raise ValueError(_why_empty(split, missing, hint))
+    for split in {*SPLITS} - {*splits}:
+        # One of an earlier preparation is none of this one.
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(os.path.join(save_folder, f"{split}.csv"))
     for split in splits:
         write_manifest(os.path.join(save_folder, f"{split}.csv"), found[split])
     report_coverage(found, missing, classes, save_folder)
@@ -209,6 +213,7 @@ def _why_empty(split, missing, hint):
     )
 
 
+SPLITS = ("train", "valid", "test")
 FINGERPRINT_FILE = "prepared.json"
 REPORTS = ("classes.txt", "coverage.json")  # beside CSV files
 
@@ -239,13 +244,14 @@ def staged_preparation(save_folder):
     shutil.rmtree(staging, ignore_errors=True)
     os.makedirs(staging)
     try:
-        for name in (
-            *_read_fingerprint(save_folder)["outputs"],
-            FINGERPRINT_FILE,
-        ):
+        earlier = _read_fingerprint(save_folder)["outputs"]
+        for name in (*earlier, FINGERPRINT_FILE):
             with contextlib.suppress(FileNotFoundError):
                 shutil.copy2(os.path.join(save_folder, name), staging)
         yield staging
+        for name in {*earlier} - {*os.listdir(staging)}:
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(os.path.join(save_folder, name))
         # Last what says that the others are complete.
         names = sorted(os.listdir(staging), key=FINGERPRINT_FILE.__eq__)
         for name in names:
@@ -333,7 +339,8 @@ def is_prepared(save_folder, options, inputs=()):
         False also if one of the files written then has changed since.
     """
     fingerprint = _read_fingerprint(save_folder)
-    if not fingerprint["outputs"]:
+    # Of an input that is not there, who reads it says more.
+    if not fingerprint["outputs"] or not all(map(os.path.exists, inputs)):
         return False
     outputs = {*fingerprint["outputs"], *REPORTS}
     now = _describe(save_folder, options, inputs, outputs)

@@ -392,8 +392,8 @@ def read_recordings(manifest):
     Returns
     -------
     recordings : dict
-        Name of each video to the locator of its recording, and the list of
-        Event in it.
+        Name of each video to the absolute locator of its recording, and the
+        list of Event in it.
 
     Example
     -------
@@ -404,13 +404,14 @@ def read_recordings(manifest):
     ...     encoding="utf-8",
     ... )
     >>> (wav, (event,)) = read_recordings(path)["P01_01"]
-    >>> wav, event.label, event.start
+    >>> os.path.basename(wav), event.label, event.start
     ('P01_01.wav', 'tap', 1.5)
     """
-    recordings = {}
+    folder, recordings = os.path.dirname(os.path.abspath(manifest)), {}
     for _, row in read_rows(manifest, ("ID", "label", "wav", "start", "stop")):
         video, _, _ = row["ID"].rpartition("_")
-        _, events = recordings.setdefault(video, (row["wav"], []))
+        wav = os.path.join(folder, row["wav"])
+        _, events = recordings.setdefault(video, (wav, []))
         times = float(row["start"]), float(row["stop"])
         events.append(Event(row["label"], *times, 1.0))
     return recordings

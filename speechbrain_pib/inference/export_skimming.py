@@ -103,11 +103,7 @@ def export_skimming(
     ...     command="python train.py hparams/skim.yaml",
     ... )  # doctest: +SKIP
     """
-    if student.output_size != model.input_size:
-        raise ValueError(
-            f"the student gives {student.output_size} features, the skimming "
-            f"takes {model.input_size}; was it trained with other features?"
-        )
+    check_student(student, model)
     settings = cut_out_model(hparams_file, {}, ("image_size",))
     card = write_card(
         "skimming.md",
@@ -130,3 +126,36 @@ def export_skimming(
     write_inference_folder(
         folder, "SkimmingClassifier", texts, modules, label_encoder
     )
+
+
+def check_student(student, model):
+    """Raise where a student gives other features than a skimming takes.
+
+    Arguments
+    ---------
+    student : ImgAud2Vid
+        What looks at the moments.
+    model : Skimmer
+        What chooses them.
+
+    Raises
+    ------
+    ValueError
+        If the sizes differ.
+
+    Example
+    -------
+    >>> from types import SimpleNamespace
+    >>> check_student(
+    ...     SimpleNamespace(output_size=64), SimpleNamespace(input_size=512)
+    ... )
+    Traceback (most recent call last):
+        ...
+    ValueError: the student gives 64 features, the skimming takes 512; was it
+    trained with other features?
+    """
+    if student.output_size != model.input_size:
+        raise ValueError(
+            f"the student gives {student.output_size} features, the skimming "
+            f"takes {model.input_size}; was it trained with other features?"
+        )

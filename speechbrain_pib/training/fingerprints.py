@@ -34,6 +34,8 @@ MAY_DIFFER = {
     # Every run tests anew.
     *("test_batch_size", "test_list", "submission_list", "supervision"),
     *("controls", "budget", "stream_gmacs"),
+    # What the inference folder of the skimming gets.
+    "student_weights",
     *("detection", "detection_threshold"),
     # Where the data are; what they hold is compared.
     *("data_folder", "packed_folder", "annotation_folder", "annotations"),

@@ -24,7 +24,10 @@ from speechbrain_pib.evaluation.metrics import (
 from speechbrain_pib.evaluation.scores import ClipScores
 from speechbrain_pib.evaluation.skimming_costs import SkimmingCosts, Viewing
 from speechbrain_pib.evaluation.skimming_reports import write_skimming_results
-from speechbrain_pib.inference.export_skimming import export_skimming
+from speechbrain_pib.inference.export_skimming import (
+    check_student,
+    export_skimming,
+)
 from speechbrain_pib.lobes.models.controls import fixed_places
 from speechbrain_pib.lobes.models.imgaud2vid import load_student
 from speechbrain_pib.lobes.models.moment_sampling import (
@@ -436,14 +439,28 @@ def train_skimmer(hparams, run_opts, data):
     >>> train_skimmer(hparams, run_opts, data)  # doctest: +SKIP
     """
     _load_start(hparams, run_opts["test_only"])
-    results = train_and_test(SkimmingBrain, hparams, run_opts, data)
     control = hparams["selection"] != "learned"
-    if run_opts["test_only"] or run_opts["debug"] or control:
-        return
+    student = None
+    if not (run_opts["test_only"] or run_opts["debug"] or control):
+        # Before the training: else what is wrong would be said after it.
+        student = _load_student(hparams)
+    results = train_and_test(SkimmingBrain, hparams, run_opts, data)
+    if student is not None:
+        run_on_main(
+            _export, args=[hparams, student, data.label_encoder, results]
+        )
+
+
+def _load_student(hparams):
+    """What the skimming looks with in the inference folder; None without."""
     if hparams["student_weights"] is None:
         logger.warning("No inference folder without --student_weights")
-        return
-    run_on_main(_export, args=[hparams, data.label_encoder, results])
+        return None
+    # Which draws nothing that the training would.
+    with torch.random.fork_rng(devices=[]):
+        student = load_student(hparams["student_weights"])
+    check_student(student, hparams["model"])
+    return student
 
 
 def _load_start(hparams, test_only):
@@ -460,7 +477,7 @@ def _load_start(hparams, test_only):
         )
 
 
-def _export(hparams, label_encoder, results):
+def _export(hparams, student, label_encoder, results):
     """Write the inference folder."""
     folder, budgets = hparams["output_folder"], results.get("budgets")
     export_skimming(
@@ -468,7 +485,7 @@ def _export(hparams, label_encoder, results):
         # The copy in the output folder holds the overrides already.
         os.path.join(folder, "hyperparams.yaml"),
         hparams["model"],
-        load_student(hparams["student_weights"]),
+        student,
         label_encoder,
         dataset=hparams["dataset"],
         metrics=results["scores"]["average"],

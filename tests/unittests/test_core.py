@@ -9,6 +9,7 @@ import torch
 from speechbrain.utils.checkpoints import Checkpointer
 from speechbrain.utils.epoch_loop import EpochCounter
 
+from speechbrain_pib import core
 from speechbrain_pib.core import PlayItBackBrain, run_experiment
 from speechbrain_pib.lobes.features import MultiHopFbank
 from speechbrain_pib.lobes.models.convnet import ConvNet
@@ -402,6 +403,53 @@ def test_a_control_replays_as_many_seconds_as_it_is_told(brain):
     )
     brain.compute_forward(make_batch(brain), sb.Stage.VALID)
     assert replayed[0].sum(dim=2).flatten().tolist() == [7, 7, 7]
+
+
+def test_random_segments_of_a_test_do_not_lie_in_padding(brain):
+    lengths = torch.tensor([0.3, 0.5, 1.0], device=brain.device)
+    widths = torch.full_like(lengths, 4)
+    batch = make_batch(brain)
+    for _ in range(10):
+        batch.id = [f"{name}!" for name in batch.id]
+        masks = brain._select(
+            "random", batch, sb.Stage.TEST, lengths, widths
+        ).cpu()
+        assert (masks.sum(dim=2) == 4).all()
+        last = (masks[:, 0] * torch.arange(20)).amax(dim=1)
+        assert (last < torch.tensor([6, 10, 20])).all()
+
+
+@pytest.mark.parametrize(
+    "budget, message",
+    [("0.1", "less than a single pass costs"), ("1.5", "is no budget")],
+)
+def test_a_budget_that_cannot_be_is_an_error_before_the_training(
+    brain, budget, message
+):
+    hparams = {"budget": budget, "replays": 1, "selection": "learned"}
+    hparams["model"] = brain.hparams.model
+    data = SimpleNamespace(datasets={"train": [], "valid": []})
+    with pytest.raises(ValueError, match=message):
+        run_experiment(PlayItBackBrain, hparams, {"test_only": False}, data)
+
+
+@pytest.mark.parametrize("selection", ["learned", "random"])
+def test_a_control_has_no_inference_folder(
+    brain, monkeypatch, caplog, selection
+):
+    """It would replay what the model selects, and was tested with others."""
+    exported = []
+    monkeypatch.setattr(core, "start_backbones", lambda *_: None)
+    monkeypatch.setattr(core, "train_and_test", lambda *_: {})
+    monkeypatch.setattr(core, "_export", lambda *_: exported.append(1))
+    monkeypatch.setattr(core, "end_processes", lambda: None)
+    hparams = {"replays": 1, "selection": selection}
+    run_opts = {"test_only": False, "debug": False}
+    data = SimpleNamespace(label_encoder=None)
+    with caplog.at_level("WARNING"):
+        run_experiment(PlayItBackBrain, hparams, run_opts, data)
+    assert len(exported) == (selection == "learned")
+    assert ("No inference folder" in caplog.text) is (selection == "random")
 
 
 @pytest.mark.parametrize("option", ["precision", "eval_precision"])

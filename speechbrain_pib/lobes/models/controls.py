@@ -42,7 +42,7 @@ def check_controls(names):
         )
 
 
-def random_segments(places, widths, n_frames):
+def random_segments(places, widths, n_frames, lengths=1.0):
     """Select one segment of each clip at a given place.
 
     Arguments
@@ -53,6 +53,9 @@ def random_segments(places, widths, n_frames):
         Width of each segment in base frames [batch].
     n_frames : int
         Base frames of a clip.
+    lengths : float or torch.Tensor
+        Relative lengths before padding [batch]; segments lie before it, as
+        far as they fit there.
 
     Returns
     -------
@@ -63,8 +66,11 @@ def random_segments(places, widths, n_frames):
     -------
     >>> random_segments(torch.tensor([1.0]), torch.tensor([2]), 4)
     tensor([[False, False,  True,  True]])
+    >>> random_segments(torch.tensor([1.0]), torch.tensor([2]), 4, 0.75)
+    tensor([[False,  True,  True, False]])
     """
-    starts = (places * (n_frames - widths)).round().unsqueeze(1)
+    free = (lengths * n_frames - widths).clamp(min=0)
+    starts = (places * free).round().unsqueeze(1)
     frames = torch.arange(n_frames, device=places.device)
     return (frames >= starts) & (frames < starts + widths.unsqueeze(1))
 
@@ -158,6 +164,7 @@ def control_frames(
     n_frames,
     *,
     hop_seconds,
+    lengths=1.0,
     places=None,
     log_mel=None,
     events=None,
@@ -174,6 +181,8 @@ def control_frames(
         Base frames T.
     hop_seconds : float
         Hop between base frames.
+    lengths : float or torch.Tensor
+        Relative lengths before padding [batch].
     places : torch.Tensor
         Of the random segments, in [0, 1) [batch].
     log_mel : torch.Tensor
@@ -199,7 +208,7 @@ def control_frames(
     if control == "same_hop":
         return widths.new_zeros(len(widths), n_frames).bool()
     if control == "random" and places is not None:
-        return random_segments(places, widths, n_frames)
+        return random_segments(places, widths, n_frames, lengths)
     if control == "loudest" and log_mel is not None:
         return loudest_frames(log_mel, widths)
     if control == "event" and events is not None:

@@ -291,7 +291,11 @@ def load_student(path):
         load_imagenet(model, path)
     elif "classifier.weight" in state:
         width = len(state.get("image_net.conv1.weight", range(64)))
-        model = ImgAud2Vid(len(state["classifier.weight"]), width=width)
+        # Its spectrogram has windows of a fiftieth of a second.
+        window = state.get("log_mel.mel.spectrogram.window", range(320))
+        model = ImgAud2Vid(
+            len(state["classifier.weight"]), 50 * len(window), width
+        )
         load_weights(model, state, path)
     else:
         raise ValueError(

@@ -102,6 +102,25 @@ def test_an_empty_split_says_why_and_nothing_is_written(tmp_path):
     assert not os.listdir(tmp_path)
 
 
+def test_a_split_of_an_earlier_preparation_does_not_stay(tmp_path):
+    def prepare(*splits):
+        rows = [{"ID": x, "label": "dog", "split": x} for x in splits]
+        with staged_preparation(tmp_path) as staging:
+            write_manifests(staging, rows, splits, ["dog"], {}, hint="")
+
+    prepare("train", "valid", "test")
+    prepare("train", "test")
+    assert not (tmp_path / "valid.csv").exists()
+    assert is_prepared(tmp_path, {})
+    prepare("train", "valid", "test")
+    assert (tmp_path / "valid.csv").exists()
+
+
+def test_with_an_input_that_is_not_there_nothing_is_prepared(prepared):
+    """Who reads it says which option named it."""
+    assert not is_prepared(prepared, {"fold": 1}, [prepared / "none.csv"])
+
+
 def test_preparation_is_redone_when_anything_changes(tmp_path):
     annotation = tmp_path / "annotation.csv"
     annotation.write_text("a,b\n")

@@ -23,6 +23,7 @@ from speechbrain_pib.epic.recordings import (
     find_recordings,
     match_segments,
     prepare_segments,
+    read_recordings,
 )
 from tests.helpers import read_rows
 
@@ -266,6 +267,15 @@ def test_split_that_cannot_be_heard_says_why(hdf5, tmp_path):
         prepare_segments(splits, *arguments, sample_rate=RATE)
     with pytest.raises(ValueError, match="no valid clips"):
         prepare_segments({"valid": []}, *arguments, sample_rate=RATE)
+
+
+@pytest.mark.parametrize("wav", ["test.tar::512+900", "/audio/P01_01.wav"])
+def test_recordings_of_a_manifest_are_found_from_anywhere(tmp_path, wav):
+    """Packed ones have locators from where the manifest is."""
+    path = tmp_path / "test.csv"
+    path.write_text(f"ID,label,wav,start,stop\nP01_01_0,tap,{wav},1.5,2.0\n")
+    found, _ = read_recordings(path)["P01_01"]
+    assert found == str(tmp_path / wav)
 
 
 @pytest.mark.parametrize(

@@ -130,12 +130,35 @@ def test_changed_annotations_are_prepared_again(folder):
         ({"a": {"annotations": []}}, "entry of a is malformed: KeyError"),
         ({"a": entry("somewhere")}, "entry of a is malformed"),
         ({"a": entry("training", (1, "x", "run"))}, "entry of a is malformed"),
+        ({"a": entry("training", (1, 2, None))}, "a label is not text"),
+        ({"a": entry("training", (1, 2, 3))}, "a label is not text"),
     ],
 )
 def test_malformed_annotations_are_named(folder, database, message):
     write_annotations(folder, database)
     with pytest.raises(ValueError, match=message):
         prepare(folder)
+
+
+@pytest.mark.parametrize(
+    "row, message",
+    [
+        ("b/v_test0000000,,f.hdf5::b/v,30,30,True", "line 45: .* twice"),
+        ("a/new,,f.hdf5::a/new,long,30,True", "line 45: duration: .*'long'"),
+    ],
+)
+def test_odd_lists_of_features_are_named(folder, row, message):
+    with open(folder / "features.csv", "a") as file:
+        file.write(f"{row}\n")
+    with pytest.raises(ValueError, match=f"features.csv, {message}"):
+        prepare(folder)
+
+
+def test_a_duration_may_be_unknown(folder):
+    path = folder / "features.csv"
+    path.write_text(path.read_text().replace(",30.0,30,", ",,30,"))
+    prepare(folder)
+    assert len(read(folder, "test")) == 3
 
 
 def test_no_features_say_how_to_make_them(folder):

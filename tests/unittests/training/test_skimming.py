@@ -11,9 +11,11 @@ from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.dataio.encoder import CategoricalEncoder
 from speechbrain.utils.checkpoints import Checkpointer
 
+from speechbrain_pib.lobes.models.imgaud2vid import ImgAud2Vid
 from speechbrain_pib.lobes.models.skimming import Skimmer
 from speechbrain_pib.lobes.models.skimming_published import PublishedSkimmer
 from speechbrain_pib.nnet.skimming_losses import SkimmingLoss
+from speechbrain_pib.training import skimming
 from speechbrain_pib.training.skimming import SkimmingBrain
 
 CLASSES = 5
@@ -270,6 +272,26 @@ def test_each_part_learns_at_its_rate():
         assert all(id(parameter) in full for parameter in parameters)
     with pytest.raises(ValueError, match="no part fusions"):
         make_brain(lr_factors={"fusions": 1}).make_parameter_groups()
+
+
+@pytest.mark.parametrize("width, features", [(None, None), (4, 32)])
+def test_a_student_that_does_not_fit_is_an_error_before_the_training(
+    tmp_path, monkeypatch, width, features
+):
+    path = str(tmp_path / "imgaud2vid.ckpt")
+    if width:
+        torch.save(ImgAud2Vid(5, width=width).state_dict(), path)
+    monkeypatch.setattr(skimming, "train_and_test", pytest.fail)
+    hparams = vars(make_brain().hparams) | {
+        "lr_factors": {},
+        "student_weights": path,
+    }
+    run_opts = {"test_only": False, "debug": False}
+    error, message = FileNotFoundError, "no weight file"
+    if width:
+        error, message = ValueError, f"gives {features} features, .* takes 16"
+    with pytest.raises(error, match=message):
+        skimming.train_skimmer(hparams, run_opts, None)
 
 
 def test_published_weights_are_tested_as_published_without_a_checkpoint(

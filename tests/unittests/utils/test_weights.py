@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from speechbrain_pib.core import _start_backbones
 from speechbrain_pib.lobes.features import MultiHopFbank
 from speechbrain_pib.lobes.models.latent_decoder import LatentDecoder
 from speechbrain_pib.lobes.models.mvitv2 import MViTv2
 from speechbrain_pib.lobes.models.playitback import PlayItBack
 from speechbrain_pib.lobes.models.slot_attention import SlotSelector
+from speechbrain_pib.training.starts import start_backbones
 from speechbrain_pib.utils.weights import (
     convert_backbone,
     load_backbone,
@@ -159,7 +159,7 @@ def test_a_head_for_other_classes_cannot_stay_frozen(tmp_path):
             replay_backbone=replay_backbone,
             freeze_backbone=freeze,
         )
-        _start_backbones({"model": model, "pretrained_backbone": path})
+        start_backbones({"model": model, "pretrained_backbone": path})
 
     start(5, freeze=True)
     start(7, freeze=False)
@@ -177,7 +177,7 @@ def test_the_backbone_of_the_replays_starts_from_weights_of_its_own(tmp_path):
         torch.save(trained[part], tmp_path / f"{part}.ckpt")
         setattr(model, part, MViTv2(5, variant))
         hparams[f"pretrained_{part}"] = str(tmp_path / f"{part}.ckpt")
-    _start_backbones(hparams)
+    start_backbones(hparams)
     for part, state in trained.items():
         loaded = getattr(model, part).state_dict()
         assert all(torch.equal(loaded[name], state[name]) for name in state)

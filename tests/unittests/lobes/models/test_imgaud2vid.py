@@ -210,13 +210,15 @@ def test_weights_that_do_not_fit_are_named(tmp_path):
         load_student(path)
 
 
-def test_own_weights_are_restored(tmp_path):
+@pytest.mark.parametrize("sample_rate", [8000, 16000, 24000])
+def test_own_weights_are_restored(tmp_path, sample_rate):
     path = str(tmp_path / "model.ckpt")
-    model = ImgAud2Vid(5).eval()
+    model = ImgAud2Vid(5, sample_rate).eval()
     randomize_statistics(model)
     torch.save(model.state_dict(), path)
     restored = load_student(path)
-    images, wavs = torch.rand(1, 3, 32, 32), torch.randn(1, 16000)
+    assert restored.sample_rate == sample_rate
+    images, wavs = torch.rand(1, 3, 32, 32), torch.randn(1, sample_rate)
     assert torch.equal(
         restored(images, wavs).logits, model(images, wavs).logits
     )
