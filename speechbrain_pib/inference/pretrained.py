@@ -4,6 +4,7 @@ Authors
  * The speechbrain_pib developers 2026
 """
 
+import json
 import os
 from collections import Counter
 
@@ -34,6 +35,14 @@ NETWORKS = {
         "license_id": "apache-2.0",
         "classes": "yamnet_class_map.csv",
     },
+    "ast": {
+        "backbone": "speechbrain_pib.lobes.models.spectrogram_transformer.AST",
+        "description": "[AST](https://huggingface.co/MIT/"
+        "ast-finetuned-audioset-10-10-0.4593) of MIT",
+        "dataset": "AudioSet",
+        "license_id": "bsd-3-clause",
+        "classes": "config.json",
+    },
 }
 
 
@@ -47,12 +56,12 @@ def write_pretrained(folder, network, weights, classes=None):
     folder : str
         Where to write. A folder written here before is replaced.
     network : str
-        A key of NETWORKS: "yamnet".
+        A key of NETWORKS: "yamnet" or "ast".
     weights : str
         Its weights, as `read_state` takes them.
     classes : str
-        CSV file with the columns "index" and "display_name" (default: that of
-        the network's release, beside the weights).
+        As for `read_classes` (default: that of the network's release, beside
+        the weights).
 
     Returns
     -------
@@ -118,7 +127,8 @@ def read_classes(path):
     Arguments
     ---------
     path : str
-        CSV file with the columns "index" and "display_name".
+        CSV file with the columns "index" and "display_name", or config.json
+        of a model of the Hugging Face Hub.
 
     Returns
     -------
@@ -128,8 +138,8 @@ def read_classes(path):
     Raises
     ------
     ValueError
-        If a column is missing, the classes are not numbered from 0 on, or two
-        have one name.
+        If it lists none, they are not numbered from 0 on, or two have one
+        name.
 
     Example
     -------
@@ -140,15 +150,32 @@ def read_classes(path):
     >>> read_classes(str(path)).lab2ind
     {'Speech': 0}
     """
-    rows = [row for _, row in read_rows(path, ("index", "display_name"))]
-    if not rows:
+    if path.endswith(".json"):
+        numbered = _read_config(path)
+    else:
+        columns = ("index", "display_name")
+        rows = [row for _, row in read_rows(path, columns)]
+        numbered = [tuple(row[column] for column in columns) for row in rows]
+    if not numbered:
         raise ValueError(f"{path} lists no classes")
-    if [row["index"] for row in rows] != [str(n) for n in range(len(rows))]:
+    if [number for number, _ in numbered] != [*map(str, range(len(numbered)))]:
         raise ValueError(f"{path} does not number its classes 0, 1, 2, ...")
-    names = Counter(row["display_name"] for row in rows)
+    names = Counter(name for _, name in numbered)
     if twice := [name for name, count in names.items() if count > 1]:
         raise ValueError(f"{path} lists {twice[0]!r} twice")
     labels = CategoricalEncoder()
     labels.update_from_iterable(names)
-    labels.expect_len(len(rows))
+    labels.expect_len(len(names))
     return labels
+
+
+def _read_config(path):
+    """Number and name of each class of a model of the Hugging Face Hub."""
+    with open(path, encoding="utf-8") as file:
+        try:
+            classes = json.load(file)["id2label"].items()
+            return sorted(classes, key=lambda item: int(item[0]))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{path} is no config.json with the classes as id2label"
+            ) from error

@@ -1,8 +1,10 @@
 """Folders of published networks, made of their weights alone."""
 
 import csv
+import functools
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import torch
 from speechbrain_pib.__main__ import main
 from speechbrain_pib.inference.classifiers import PlayItBackClassifier
 from speechbrain_pib.inference.pretrained import read_classes, write_pretrained
+from speechbrain_pib.lobes.models import spectrogram_transformer
 from speechbrain_pib.lobes.models.yamnet import YAMNet
 from speechbrain_pib.utils import weight_files
 
@@ -84,6 +87,56 @@ def test_a_wrong_list_of_classes_is_refused(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         read_classes(str(path))
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("{", "is no config.json with the classes as id2label"),
+        ('{"id2label": []}', "is no config.json with the classes"),
+        ('{"id2label": {"one": "A"}}', "is no config.json with the classes"),
+        ('{"id2label": {}}', "lists no classes"),
+        ('{"id2label": {"0": "A", "2": "B"}}', "does not number its"),
+    ],
+)
+def test_a_config_without_classes_is_refused(tmp_path, text, message):
+    path = tmp_path / "config.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"config.json {message}"):
+        read_classes(str(path))
+
+
+def test_a_model_of_transformers_gives_its_probabilities(tmp_path, monkeypatch):
+    transformers = pytest.importorskip("transformers")
+    config = functools.partial(
+        transformers.ASTConfig,
+        hidden_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_length=1000,
+    )
+    monkeypatch.setattr(
+        spectrogram_transformer,
+        "_transformers",
+        lambda: SimpleNamespace(
+            ASTConfig=config, ASTModel=transformers.ASTModel
+        ),
+    )
+    torch.manual_seed(0)
+    names = {n: f"sound {n}" for n in range(12)}  # 10 comes after 9
+    original = transformers.ASTForAudioClassification(config(id2label=names))
+    original.eval().save_pretrained(tmp_path)
+    out = str(tmp_path / "hears")
+    path = str(tmp_path / "model.safetensors")
+    assert write_pretrained(out, "ast", path) == 12
+    classifier = PlayItBackClassifier.from_hparams(out)
+    wavs = 0.1 * torch.randn(1, classifier.n_samples)
+    (heard,) = classifier.listen_batch(wavs)
+    with torch.no_grad():
+        expected = original(classifier.fbank(wavs)).logits.sigmoid()
+    torch.testing.assert_close(heard.probabilities, expected[0])
+    assert classifier.labels[10] == "sound 10"
 
 
 def test_a_list_of_classes_may_come_from_a_spreadsheet_or_the_hub(
