@@ -124,7 +124,7 @@ class PlayItBackBrain(ClassificationBrain):
 
     def _replays_a_control(self):
         """Tell whether the replays follow a control."""
-        return self._replays() and self.hparams.selection != "learned"
+        return is_control(vars(self.hparams))
 
     def _replays(self):
         """Tell whether there are replays."""
@@ -431,19 +431,20 @@ def run_experiment(brain_class, hparams, run_opts, data):
     if not run_opts["test_only"]:
         start_backbones(hparams)
     results = train_and_test(brain_class, hparams, run_opts, data)
+    if not (run_opts["test_only"] or run_opts["debug"]):
+        run_on_main(_export, args=[hparams, data.label_encoder, results])
+    end_processes()
+
+
+def _export(hparams, label_encoder, results):
+    """Write the inference folder, but not of a control."""
     if is_control(hparams):
         logger.warning(
             "No inference folder: it would replay what the model selects, "
             "which was not learned with selection=%s",
             hparams["selection"],
         )
-    elif not (run_opts["test_only"] or run_opts["debug"]):
-        run_on_main(_export, args=[hparams, data.label_encoder, results])
-    end_processes()
-
-
-def _export(hparams, label_encoder, results):
-    """Write the inference folder."""
+        return
     folder, model = hparams["output_folder"], hparams["model"]
     budgets = results.get("budgets")
     export_inference(

@@ -213,7 +213,8 @@ def _why_empty(split, missing, hint):
     )
 
 
-SPLITS = ("train", "valid", "test")
+# The last is a challenge, whose labels nobody has.
+SPLITS = ("train", "valid", "test", "submission")
 FINGERPRINT_FILE = "prepared.json"
 REPORTS = ("classes.txt", "coverage.json")  # beside CSV files
 

@@ -258,12 +258,12 @@ class TimelineWriter:
 
     def _check_earlier(self, earlier, about, name):
         """Raises if what is there is not of this recording."""
-        if not earlier:
-            for path in filter(os.path.lexists, self._results(name)):
-                raise ValueError(
-                    f"{path} is there already, and was not written by this "
-                    "command; move it, or give another output folder"
-                )
+        there = [*filter(os.path.lexists, self._results(name))]
+        if there and not earlier:
+            raise ValueError(
+                f"{there[0]} is there already, and was not written by this "
+                "command; move it, or give another output folder"
+            )
         # It may have moved, or grown.
         keys = ("recording", "content")
         if all(earlier.get(key, about[key]) != about[key] for key in keys):

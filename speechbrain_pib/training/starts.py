@@ -25,13 +25,15 @@ def is_control(hparams):
 
     Example
     -------
-    >>> is_control({"replays": 1, "selection": "random"})
+    >>> from types import SimpleNamespace
+    >>> model = SimpleNamespace(replays=1)
+    >>> is_control({"model": model, "selection": "random"})
     True
-    >>> is_control({"replays": 0, "selection": "random"})
+    >>> is_control({"model": SimpleNamespace(replays=0)})
     False
     """
     selection = hparams.get("selection", "learned")
-    return hparams.get("replays", 0) > 0 and selection != "learned"
+    return hparams["model"].replays > 0 and selection != "learned"
 
 
 def check_budget(hparams, data):
@@ -59,7 +61,7 @@ def check_budget(hparams, data):
     at most 1, such as 0.5, or GMAC, such as 1.5GMAC
     """
     parse_budget(hparams["budget"], full=1.0)
-    learned = hparams["replays"] > 0 and not is_control(hparams)
+    learned = hparams["model"].replays > 0 and not is_control(hparams)
     if not learned or "valid" not in data.datasets:
         raise ValueError(
             "a budget needs replays of a learned selection, and a validation "

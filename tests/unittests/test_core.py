@@ -426,8 +426,7 @@ def test_random_segments_of_a_test_do_not_lie_in_padding(brain):
 def test_a_budget_that_cannot_be_is_an_error_before_the_training(
     brain, budget, message
 ):
-    hparams = {"budget": budget, "replays": 1, "selection": "learned"}
-    hparams["model"] = brain.hparams.model
+    hparams = {"budget": budget, "model": brain.hparams.model}
     data = SimpleNamespace(datasets={"train": [], "valid": []})
     with pytest.raises(ValueError, match=message):
         run_experiment(PlayItBackBrain, hparams, {"test_only": False}, data)
@@ -439,11 +438,20 @@ def test_a_control_has_no_inference_folder(
 ):
     """It would replay what the model selects, and was tested with others."""
     exported = []
+    results = {"scores": {"fused": {}}}
     monkeypatch.setattr(core, "start_backbones", lambda *_: None)
-    monkeypatch.setattr(core, "train_and_test", lambda *_: {})
-    monkeypatch.setattr(core, "_export", lambda *_: exported.append(1))
+    monkeypatch.setattr(core, "train_and_test", lambda *_: results)
+    monkeypatch.setattr(
+        core, "export_inference", lambda *_, **__: exported.append(1)
+    )
     monkeypatch.setattr(core, "end_processes", lambda: None)
-    hparams = {"replays": 1, "selection": selection}
+    hparams = {
+        "model": brain.hparams.model,
+        "loss": brain.hparams.loss,
+        "selection": selection,
+        "output_folder": "out",
+        "dataset": "sounds",
+    }
     run_opts = {"test_only": False, "debug": False}
     data = SimpleNamespace(label_encoder=None)
     with caplog.at_level("WARNING"):

@@ -35,11 +35,10 @@ from speechbrain_pib.dataio.packing.shards import (
     ShardWriter,
     read_indices,
 )
+from speechbrain_pib.dataio.preparation import SPLITS
 from speechbrain_pib.utils.files import file_state, from_cell, locked_folder
 from speechbrain_pib.utils.processes import map_processes
 from speechbrain_pib.utils.tables import read_rows
-
-SPLITS = ("train", "valid", "test", "submission")
 
 
 def pack_manifests(

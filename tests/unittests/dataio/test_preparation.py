@@ -108,9 +108,10 @@ def test_a_split_of_an_earlier_preparation_does_not_stay(tmp_path):
         with staged_preparation(tmp_path) as staging:
             write_manifests(staging, rows, splits, ["dog"], {}, hint="")
 
-    prepare("train", "valid", "test")
+    prepare("train", "valid", "test", "submission")
     prepare("train", "test")
-    assert not (tmp_path / "valid.csv").exists()
+    left = {path.stem for path in tmp_path.glob("*.csv")}
+    assert left == {"train", "test", "missing", "coverage"}
     assert is_prepared(tmp_path, {})
     prepare("train", "valid", "test")
     assert (tmp_path / "valid.csv").exists()

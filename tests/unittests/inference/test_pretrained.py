@@ -129,7 +129,7 @@ def test_a_model_of_transformers_gives_its_probabilities(tmp_path, monkeypatch):
     original.eval().save_pretrained(tmp_path)
     out = str(tmp_path / "hears")
     path = str(tmp_path / "model.safetensors")
-    assert write_pretrained(out, "ast", path) == 12
+    assert main(["pretrained", "ast", path, out]) == 0
     classifier = PlayItBackClassifier.from_hparams(out)
     wavs = 0.1 * torch.randn(1, classifier.n_samples)
     (heard,) = classifier.listen_batch(wavs)
